@@ -1,0 +1,26 @@
+//! Typed HTTP over Unix sockets: how Casemate's services call one another.
+//!
+//! Plain HTTP/1.1 (RFC 9112), so that `curl --unix-socket` works on every
+//! socket. Who may call is decided by who may open the socket (its group), and
+//! the kernel names the caller ([`Peer`], `SO_PEERCRED` in unix(7)). Serving
+//! takes a [`sandbox::Confined`]: serving unconfined does not compile.
+
+mod body;
+mod client;
+mod error;
+mod peer;
+mod read;
+mod serve;
+
+pub use body::{Body, BodySender, Closed, empty, full, json, problem, stream};
+pub use client::{Client, ClientError, Incoming};
+pub use error::BoxError;
+pub use peer::Peer;
+pub use read::{BodyError, read_body, read_json};
+pub use serve::{DRAIN_TIME, Limits, serve};
+
+/// A request as a handler gets it.
+pub type Request = http::Request<Incoming>;
+
+/// A response as a handler gives it.
+pub type Response = http::Response<Body>;

@@ -1,0 +1,150 @@
+//! Reads bodies within bounds.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::{BoxError, Response, problem};
+
+/// Why a body was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// More bytes than this reader takes.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    /// It did not arrive in time.
+    #[error("the body did not arrive within {0:?}")]
+    Slow(Duration),
+    /// The connection broke.
+    #[error("the body broke off")]
+    Broken(#[source] BoxError),
+    /// It is not the document that was expected.
+    #[error("the body is not what was expected: {0}")]
+    Malformed(String),
+}
+
+impl BodyError {
+    /// The status that says this to a client.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The response that says this to a client.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        problem(self.status(), &format!("{self}."))
+    }
+}
+
+/// Reads a whole body of at most `bytes` bytes within `time`. A longer one is
+/// refused by its declared length before any of it is read.
+///
+/// # Errors
+/// As [`BodyError`] lists, but never [`BodyError::Malformed`].
+pub async fn read_body<B>(body: B, bytes: usize, time: Duration) -> Result<Bytes, BodyError>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > bytes as u64 {
+        return Err(BodyError::TooLarge(bytes));
+    }
+    tokio::time::timeout(time, collect(body, bytes))
+        .await
+        .map_err(|_| BodyError::Slow(time))?
+}
+
+async fn collect<B>(mut body: B, bytes: usize) -> Result<Bytes, BodyError>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let mut first: Option<Bytes> = None;
+    let mut rest = BytesMut::new();
+    let mut length = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length = length.saturating_add(data.len());
+        if length > bytes {
+            return Err(BodyError::TooLarge(bytes));
+        }
+        // Most bodies come in one piece and need no copy.
+        match first.take() {
+            None if rest.is_empty() => first = Some(data),
+            None => rest.extend_from_slice(&data),
+            Some(earlier) => {
+                rest.extend_from_slice(&earlier);
+                rest.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(first.unwrap_or_else(|| rest.freeze()))
+}
+
+/// Reads a JSON document of at most `bytes` bytes within `time`.
+///
+/// # Errors
+/// As [`BodyError`] lists; [`BodyError::Malformed`] names the line and column.
+pub async fn read_json<T, B>(body: B, bytes: usize, time: Duration) -> Result<T, BodyError>
+where
+    T: DeserializeOwned,
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let bytes = read_body(body, bytes, time).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| BodyError::Malformed(format!("it is not UTF-8 ({error})")))?;
+    serde_json::from_str(text).map_err(|error| BodyError::Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::{full, stream};
+
+    const TIME: Duration = Duration::from_millis(200);
+
+    #[tokio::test]
+    async fn a_body_within_its_bounds_is_whole() {
+        let (mut sender, body) = stream(4);
+        for piece in ["one ", "two ", "three"] {
+            sender.send(piece).await.unwrap();
+        }
+        drop(sender);
+        assert_eq!(read_body(body, 13, TIME).await.unwrap(), "one two three");
+    }
+
+    #[tokio::test]
+    async fn one_byte_too_many_is_refused() {
+        let refused = read_body(full("12345"), 4, TIME).await.unwrap_err();
+        assert!(matches!(refused, BodyError::TooLarge(4)));
+        let (mut sender, body) = stream(4);
+        sender.send("123").await.unwrap();
+        sender.send("45").await.unwrap();
+        drop(sender);
+        let refused = read_body(body, 4, TIME).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_never_ends_is_given_up() {
+        let (_sender, body) = stream(1);
+        assert!(matches!(read_body(body, 9, TIME).await, Err(BodyError::Slow(_))));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_utf8_is_malformed() {
+        let refused = read_json::<String, _>(full(&b"\"\xff\""[..]), 9, TIME).await;
+        assert!(matches!(refused, Err(BodyError::Malformed(why)) if why.contains("UTF-8")));
+    }
+}

@@ -1,0 +1,129 @@
+//! Serves HTTP on an inherited Unix socket.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use sandbox::Confined;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::{Peer, Request, Response};
+
+/// How long answers under way may take after the service was told to stop.
+/// Shorter than the unit's `TimeoutStopSec=`, so that draining ends by itself.
+pub const DRAIN_TIME: Duration = Duration::from_secs(20);
+
+/// How long to wait after `accept` failed, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The smallest head buffer that hyper takes, in bytes.
+const HEAD_BYTES_FLOOR: usize = 8 * 1024;
+
+/// What one listener takes at most. A body's length is bounded where it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Open connections; more wait in the socket's backlog.
+    pub connections: usize,
+    /// Bytes of a request's head.
+    pub head_bytes: usize,
+    /// Time for a request's head, and for the next one on an idle connection.
+    pub head_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            head_bytes: 16 * 1024,
+            head_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Serves until `drain` is cancelled, then lets answers under way finish for at
+/// most [`DRAIN_TIME`]. New connections wait meanwhile in the backlog of the
+/// socket, which the service manager holds, for the next process.
+pub async fn serve<H, F>(
+    _confined: &Confined,
+    listener: UnixListener,
+    limits: Limits,
+    drain: CancellationToken,
+    handler: H,
+) where
+    H: Fn(Peer, Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let under_way = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drain.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::warn!(%error, "a caller that the kernel cannot name was turned away");
+                continue;
+            }
+        };
+        let handler = handler.clone();
+        let service = service_fn(move |request| {
+            let answer = handler(peer, request);
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_time)
+            .max_buf_size(limits.head_bytes.max(HEAD_BYTES_FLOOR))
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let drain = drain.clone();
+        under_way.spawn(async move {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = drain.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    under_way.close();
+    if tokio::time::timeout(DRAIN_TIME, under_way.wait()).await.is_err() {
+        tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off");
+    }
+}
+
+async fn accept(
+    listener: &UnixListener,
+    places: &Arc<Semaphore>,
+) -> Option<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be accepted; callers wait");
+            None
+        }
+    }
+}
