@@ -88,8 +88,8 @@ export function blocks(text) {
   };
   for (const line of text.split(/\r\n|\n|\r/)) {
     let hit;
-    if (/^\s*```/.test(line)) open = open?.kind === "pre" ? null : (found.push({ kind: "pre", lines: [] }), found.at(-1));
-    else if (open?.kind === "pre") open.lines.push(line);
+    if (open?.kind === "pre") /^\s*```\s*$/.test(line) ? (open = null) : open.lines.push(line);
+    else if (/^\s*```[\w+-]*\s*$/.test(line)) found.push((open = { kind: "pre", lines: [] }));
     else if (!line.trim()) open = null;
     else if ((hit = /^\s{0,8}[-*•]\s+(.*)$/.exec(line))) into("ul", hit[1]);
     else if ((hit = /^\s{0,8}(\d{1,3})[.)]\s+(.*)$/.exec(line))) into("ol", hit[2], +hit[1]);
