@@ -1,0 +1,7 @@
+//! Starts `casemate-dialer`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::main::<casemate_dialer::DialerService>()
+}
