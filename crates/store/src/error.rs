@@ -1,0 +1,157 @@
+//! What can go wrong, each with its consequence and the way out.
+
+use std::io;
+use std::sync::Arc;
+
+/// Why the store could not do what was asked.
+///
+/// Cheap to clone, because one failed commit is reported to every writer that shared it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation on the file.
+    #[error("{doing} failed: {source}; nothing that was acknowledged is lost")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The operating system's own error.
+        source: Arc<io::Error>,
+    },
+    /// The disk or the quota is full.
+    #[error(
+        "no space is left for the store: this write was not stored; free space and repeat it, \
+         what was acknowledged is safe and can be read"
+    )]
+    NoSpace,
+    /// Another process holds the store.
+    #[error("the store is open in another process: stop that process first")]
+    InUse,
+    /// The file is not a store.
+    #[error(
+        "the file is not a Casemate store and was left as it is: \
+         move it away, or give the right path"
+    )]
+    Foreign,
+    /// The file is a store of a newer format.
+    #[error(
+        "the store has format version {version} and suite {suite}, which this release does not \
+         know: nothing was changed, use the release that wrote it"
+    )]
+    Unsupported {
+        /// The version that the file names.
+        version: u16,
+        /// The cipher suite that the file names.
+        suite: u8,
+    },
+    /// The credential key does not unwrap the data key.
+    #[error(
+        "the key does not open this store, whose content stays sealed: \
+         give the credential that it was made with, or restore a backup together with its key"
+    )]
+    WrongKey,
+    /// Both copies of the superblock are unusable.
+    #[error(
+        "both copies of the store's superblock are damaged, or one is and the key is wrong: \
+         without a superblock the content cannot be decrypted, restore a backup"
+    )]
+    DamagedSuperblock,
+    /// Both header slots are unusable.
+    #[error(
+        "both header slots of the store are damaged: \
+         the content cannot be found, restore a backup"
+    )]
+    DamagedHeader,
+    /// The file is shorter than the header says.
+    #[error(
+        "the store is cut short ({found} bytes where {expected} are needed): \
+         content is missing, restore a backup"
+    )]
+    Truncated {
+        /// Length that the header demands, in bytes.
+        expected: u64,
+        /// Length of the file, in bytes.
+        found: u64,
+    },
+    /// A block's tag does not match: damage to the disk, or tampering.
+    #[error(
+        "block {block} of the store is damaged or was tampered with: \
+         what it holds cannot be read, restore a backup"
+    )]
+    Damaged {
+        /// Number of the block, the first data block being 1.
+        block: u64,
+    },
+    /// The storage engine found its own records inconsistent.
+    #[error("the store's records contradict each other ({0}): restore a backup")]
+    Inconsistent(String),
+    /// A key or a value is over the limit.
+    #[error("a {what} of {bytes} bytes is over the limit of {limit}: it was not stored")]
+    TooLarge {
+        /// `key` or `value`.
+        what: &'static str,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// An earlier failure closed this view of the store; the next call opens it anew.
+    #[error("the store failed while this was under way: repeat it")]
+    Interrupted,
+    /// A commit failed and the store could not be opened again to see whether it had landed.
+    #[error(
+        "the store failed and cannot be opened again ({0}): whether this write was stored is \
+         unknown, look before repeating it"
+    )]
+    Unconfirmed(Box<Error>),
+    /// The writer has stopped.
+    #[error("the store is shut down: this write was not stored")]
+    Closed,
+}
+
+impl Error {
+    /// Wraps an operating system error, telling a full disk from the rest.
+    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            _ => Self::Io {
+                doing,
+                source: Arc::new(source),
+            },
+        }
+    }
+
+    /// Translates the engine's error; an error of ours that passed through it comes out whole.
+    pub(crate) fn engine(error: impl Into<redb::Error>) -> Self {
+        match error.into() {
+            redb::Error::Io(source) => match source.get_ref().and_then(|e| e.downcast_ref()) {
+                Some(ours) => Self::clone(ours),
+                None if source.kind() == io::ErrorKind::InvalidData => {
+                    Self::Inconsistent(source.to_string())
+                }
+                None => Self::io("storage", source),
+            },
+            redb::Error::PreviousIo | redb::Error::DatabaseClosed => Self::Interrupted,
+            redb::Error::DatabaseAlreadyOpen => Self::InUse,
+            other => Self::Inconsistent(other.to_string()),
+        }
+    }
+}
+
+/// Why a write was not stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError<E> {
+    /// The closure itself refused; none of its effects were kept.
+    #[error(transparent)]
+    Refused(E),
+    /// The store failed; see [`Error`] for whether to repeat.
+    #[error("{0}")]
+    Store(Error),
+}
+
+impl From<WriteError<Self>> for Error {
+    fn from(error: WriteError<Self>) -> Self {
+        match error {
+            WriteError::Refused(error) | WriteError::Store(error) => error,
+        }
+    }
+}

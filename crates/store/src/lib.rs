@@ -1,0 +1,39 @@
+//! An encrypted, transactional key-value store in one file.
+//!
+//! Everything but the file's identity is encrypted from the first byte written (`FORMAT.md`
+//! specifies the file), an acknowledged write survives a power cut, and a damaged file gives an
+//! error and never wrong data. What this does not promise is in `README.md`.
+//!
+//! ```no_run
+//! # async fn example(key: secret::Key) -> Result<(), store::Error> {
+//! use store::{Options, Store, Table};
+//!
+//! const MESSAGES: Table = Table::new("messages");
+//!
+//! let store = Store::open("chat.redb".as_ref(), &key, Options::default())?;
+//! store.write(|tx| tx.put(MESSAGES, b"1", b"hello")).await?;
+//! let hello = store.read(|tx| tx.get(MESSAGES, b"1"))?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod engine;
+mod error;
+mod file;
+mod header;
+mod layout;
+mod medium;
+mod random;
+mod seal;
+mod store;
+mod superblock;
+mod transaction;
+mod vault;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Error, WriteError};
+pub use store::{CACHE_BYTES, Options, Store};
+pub use transaction::{Entries, KEY_BYTES_MAX, ReadTx, Record, Table, VALUE_BYTES_MAX, WriteTx};

@@ -1,0 +1,180 @@
+//! The store as its users hold it.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use secret::Key;
+use tokio::sync::mpsc;
+
+use crate::engine::Engine;
+use crate::error::{Error, WriteError};
+use crate::file::{DiskFile, Nascent};
+use crate::medium::Medium;
+use crate::transaction::{ReadTx, WriteTx};
+use crate::vault;
+use crate::writer::{self, Job};
+
+/// Memory for cached pages in bytes (16 MiB) unless [`Options`] say otherwise.
+pub const CACHE_BYTES: usize = 16 << 20;
+/// Writes that may wait for the writer; more wait for their place in the queue.
+const QUEUE_WRITES: usize = 1024;
+/// Times that a read is tried where failures of the file end the opening under it.
+const READ_ATTEMPTS: u32 = 3;
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory for cached pages in bytes. Cached pages are not encrypted.
+    pub cache_bytes: usize,
+    /// Make the store where there is no file. Otherwise that is an error of kind
+    /// [`std::io::ErrorKind::NotFound`].
+    pub create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: CACHE_BYTES,
+            create: true,
+        }
+    }
+}
+
+/// An encrypted, transactional store in one file. Clones share it; when the last goes, the writes
+/// that wait are finished and the file is closed, which blocks for as long as that takes.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Arc<Engine>,
+    /// `None` only while dropping.
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the store at `path` with the key that it was made with, or makes it (mode 0600).
+    ///
+    /// Blocks for the time of a few disk accesses, after a crash too.
+    ///
+    /// # Errors
+    /// [`Error::WrongKey`], [`Error::Foreign`], [`Error::Unsupported`], [`Error::Truncated`],
+    /// [`Error::DamagedSuperblock`], [`Error::DamagedHeader`], [`Error::Damaged`],
+    /// [`Error::InUse`] where another process has it open, [`Error::NoSpace`], [`Error::Io`].
+    pub fn open(path: &Path, key: &Key, options: Options) -> Result<Self, Error> {
+        if let Some(file) = DiskFile::open(path)? {
+            return Self::start(Engine::open(Arc::new(file), key, options)?);
+        }
+        if !options.create {
+            let error = std::io::ErrorKind::NotFound.into();
+            return Err(Error::io("opening the store", error));
+        }
+        let (nascent, file) = Nascent::create(path)?;
+        let engine = Self::make(Arc::new(file), key, options)?;
+        nascent.publish(path)?;
+        Self::start(engine)
+    }
+
+    /// Makes a store on an empty medium.
+    pub(crate) fn make(
+        medium: Arc<dyn Medium>,
+        key: &Key,
+        options: Options,
+    ) -> Result<Engine, Error> {
+        vault::format(&*medium, key)?;
+        Engine::open(medium, key, options)
+    }
+
+    /// Starts the writer.
+    pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
+        let engine = Arc::new(engine);
+        let (sender, receiver) = mpsc::channel(QUEUE_WRITES);
+        let of_writer = Arc::clone(&engine);
+        let writer = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer::run(&of_writer, receiver))
+            .map_err(|error| Error::io("starting the store's writer", error))?;
+        let inner = Inner {
+            engine,
+            queue: Some(sender),
+            writer: Some(writer),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Reads in a snapshot of the last durable commit. Writers and readers do not wait for each
+    /// other. `read` runs again where a failure of the file ended the snapshot under it.
+    ///
+    /// Blocks for disk accesses where the pages are not cached.
+    ///
+    /// # Errors
+    /// What `read` returns; [`Error::Damaged`] where what it reads was damaged or tampered with;
+    /// [`Error::Io`].
+    pub fn read<R>(&self, read: impl Fn(&ReadTx) -> Result<R, Error>) -> Result<R, Error> {
+        let engine = &self.inner.engine;
+        let mut attempt = 1;
+        loop {
+            let opening = engine.present()?;
+            let result = opening.begin_read().and_then(|tx| read(&ReadTx(tx)));
+            if opening.failure().is_none() {
+                return result;
+            }
+            engine.retire(&opening);
+            match result {
+                Err(Error::Interrupted | Error::Io { .. }) if attempt < READ_ATTEMPTS => {
+                    attempt += 1;
+                }
+                result => return result.map_err(|error| opening.explain(error)),
+            }
+        }
+    }
+
+    /// Changes the store in a transaction, and returns once the changes are durable.
+    ///
+    /// The closures of all callers run one after the other on one thread, and those that wait at
+    /// the same time share one commit, so they are to be quick and never to wait. Where `write`
+    /// returns an error nothing of it is kept, and the others' changes are. If the returned
+    /// future is dropped the write may happen all the same.
+    ///
+    /// # Errors
+    /// [`WriteError::Refused`] with the closure's own error; [`WriteError::Store`] where nothing
+    /// was stored because the file failed, such as [`Error::NoSpace`]: the store goes on, and the
+    /// write can be repeated.
+    pub async fn write<R, E, F>(&self, write: F) -> Result<R, WriteError<E>>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+        R: Send + 'static,
+        E: Send + 'static,
+    {
+        let closed = || WriteError::Store(Error::Closed);
+        let queue = self.inner.queue.as_ref().ok_or_else(closed)?;
+        let (job, answer) = writer::job(write);
+        queue.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take()
+            // A closure may have held the last clone.
+            && writer.thread().id() != std::thread::current().id()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer ended in a panic");
+        }
+    }
+}

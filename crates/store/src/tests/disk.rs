@@ -1,0 +1,69 @@
+//! The store on a real file.
+
+use std::os::unix::fs::PermissionsExt;
+
+use secret::Key;
+
+use super::{T, block_on, key, put};
+use crate::{Error, Options, Store, WriteError};
+
+#[test]
+fn writes_outlive_the_store_in_a_private_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.redb");
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    put(&store, b"a", b"1").unwrap();
+    put(&store, b"b", b"2").unwrap();
+    assert!(matches!(
+        Store::open(&path, &key(), Options::default()),
+        Err(Error::InUse)
+    ));
+    drop(store);
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let names: Vec<_> = folder.path().read_dir().unwrap().collect();
+    assert_eq!(names.len(), 1, "a temporary file was left: {names:?}");
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    let all = store
+        .read(|tx| tx.range(T, ..)?.collect::<Result<Vec<_>, _>>())
+        .unwrap();
+    assert_eq!(
+        all,
+        [
+            (b"a".to_vec(), b"1".to_vec()),
+            (b"b".to_vec(), b"2".to_vec())
+        ]
+    );
+    assert_eq!(store.read(|tx| tx.count(T)).unwrap(), 2);
+    drop(store);
+    assert!(matches!(
+        Store::open(&path, &Key::new([1; 32]), Options::default()),
+        Err(Error::WrongKey)
+    ));
+}
+
+#[test]
+fn a_refused_write_leaves_nothing_and_spoils_no_neighbour() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("s"), &key(), Options::default()).unwrap();
+    put(&store, b"kept", b"before").unwrap();
+    let refused = store.write(|tx| {
+        tx.put(T, b"kept", b"after")?;
+        tx.put(T, b"new", b"x")?;
+        tx.remove(T, b"kept")?;
+        Err::<(), _>(Error::Closed)
+    });
+    let good = store.write(|tx| tx.put(T, b"good", b"y"));
+    let (refused, good) = block_on(async { (refused.await, good.await) });
+    assert!(matches!(refused, Err(WriteError::Refused(Error::Closed))));
+    good.unwrap();
+    let all = store
+        .read(|tx| tx.prefix(T, b"")?.collect::<Result<Vec<_>, _>>())
+        .unwrap();
+    assert_eq!(
+        all,
+        [
+            (b"good".to_vec(), b"y".to_vec()),
+            (b"kept".to_vec(), b"before".to_vec())
+        ]
+    );
+}

@@ -1,0 +1,358 @@
+//! What a closure sees: tables of bytes to bytes, read in a snapshot or changed in a transaction.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::{Bound, RangeBounds};
+
+use redb::{ReadableTable, ReadableTableMetadata, TableError};
+
+use crate::engine::Definition;
+use crate::error::Error;
+
+/// Longest key in bytes.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Longest value in bytes (32 MiB).
+pub const VALUE_BYTES_MAX: usize = 32 << 20;
+
+/// A named table of bytes to bytes, ordered by key. Made as a constant; it comes into being with
+/// its first entry, and reads as empty before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table(&'static str);
+
+impl Table {
+    /// Names a table. Names that begin with `casemate.` are the store's own, and do not compile
+    /// in a constant.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        assert!(!name.is_empty(), "a table needs a name");
+        if let Some((start, _)) = name.as_bytes().split_at_checked(OWN.len()) {
+            let mut same = true;
+            let mut at = 0;
+            while at < OWN.len() {
+                same = same && start[at] == OWN[at];
+                at += 1;
+            }
+            assert!(!same, "the name is the store's own");
+        }
+        Self(name)
+    }
+
+    /// The store's own count of commits.
+    pub(crate) const COMMITS: Self = Self("casemate.commits");
+
+    const fn definition(self) -> Definition {
+        Definition::new(self.0)
+    }
+}
+
+const OWN: &[u8] = b"casemate.";
+
+/// A key and its value.
+pub type Record = (Vec<u8>, Vec<u8>);
+
+/// The entries of a range in key order; [`Iterator::rev`] gives them from the end.
+pub struct Entries<'a>(Option<redb::Range<'a, &'static [u8], &'static [u8]>>);
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Record, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.as_mut()?.next().map(record)
+    }
+}
+
+impl DoubleEndedIterator for Entries<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.as_mut()?.next_back().map(record)
+    }
+}
+
+type Guard<'a> = redb::AccessGuard<'a, &'static [u8]>;
+
+fn record(entry: Result<(Guard<'_>, Guard<'_>), redb::StorageError>) -> Result<Record, Error> {
+    let (key, value) = entry.map_err(Error::engine)?;
+    Ok((key.value().to_vec(), value.value().to_vec()))
+}
+
+/// The first key after all that begin with `prefix`, or none where there is no such key.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut after = prefix[..=last].to_vec();
+    after[last] = after[last].wrapping_add(1);
+    Some(after)
+}
+
+fn prefix_bounds<'a>(
+    prefix: &'a [u8],
+    after: Option<&'a Vec<u8>>,
+) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
+    let upper = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_slice()));
+    (Bound::Included(prefix), upper)
+}
+
+/// A snapshot: it shows the last durable commit at the time that it was taken, whatever is
+/// written meanwhile.
+pub struct ReadTx(pub(crate) redb::ReadTransaction);
+
+type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+impl ReadTx {
+    fn open(&self, table: Table) -> Result<Option<ReadTable>, Error> {
+        match self.0.open_table(table.definition()) {
+            Ok(table) => Ok(Some(table)),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(Error::engine(error)),
+        }
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// As all reads: where the file cannot be read, or was damaged or tampered with.
+    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let Some(table) = self.open(table)? else {
+            return Ok(None);
+        };
+        let value = table.get(key).map_err(Error::engine)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    }
+
+    /// The entries whose keys lie within `bounds`.
+    ///
+    /// # Errors
+    /// As [`Self::get`]; each entry may fail too.
+    pub fn range<'k>(
+        &self,
+        table: Table,
+        bounds: impl RangeBounds<&'k [u8]>,
+    ) -> Result<Entries<'static>, Error> {
+        let Some(table) = self.open(table)? else {
+            return Ok(Entries(None));
+        };
+        let bounds = (bounds.start_bound().cloned(), bounds.end_bound().cloned());
+        Ok(Entries(Some(
+            table.range::<&[u8]>(bounds).map_err(Error::engine)?,
+        )))
+    }
+
+    /// The entries whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Self::range`].
+    pub fn prefix(&self, table: Table, prefix: &[u8]) -> Result<Entries<'static>, Error> {
+        let after = after_prefix(prefix);
+        self.range(table, prefix_bounds(prefix, after.as_ref()))
+    }
+
+    /// How many entries the table has; takes no longer for a large one.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn count(&self, table: Table) -> Result<u64, Error> {
+        self.open(table)?
+            .map_or(Ok(0), |table| table.len().map_err(Error::engine))
+    }
+
+    /// The entry with the greatest key.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn last(&self, table: Table) -> Result<Option<Record>, Error> {
+        self.range(table, ..)?.next_back().transpose()
+    }
+}
+
+type WriteTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+
+/// How to take one change back.
+struct Undo {
+    table: Table,
+    key: Vec<u8>,
+    before: Option<Vec<u8>>,
+}
+
+/// The one transaction under way. It sees its own changes and those of the writes before it that
+/// will become durable in the same commit.
+pub struct WriteTx<'t> {
+    transaction: &'t redb::WriteTransaction,
+    tables: BTreeMap<&'static str, WriteTable<'t>>,
+    undo: Vec<Undo>,
+    failure: Option<Error>,
+}
+
+impl<'t> WriteTx<'t> {
+    pub(crate) const fn new(transaction: &'t redb::WriteTransaction) -> Self {
+        Self {
+            transaction,
+            tables: BTreeMap::new(),
+            undo: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Runs `operation` on a table, and remembers that the whole commit is lost if it fails.
+    fn with<'s, T>(
+        &'s mut self,
+        table: Table,
+        operation: impl FnOnce(&'s mut WriteTable<'t>) -> Result<T, redb::StorageError>,
+    ) -> Result<T, Error> {
+        if let Some(error) = &self.failure {
+            return Err(error.clone());
+        }
+        let open = match self.tables.entry(table.0) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(vacant) => self
+                .transaction
+                .open_table(table.definition())
+                .map(|open| vacant.insert(open))
+                .map_err(Error::engine),
+        };
+        let failure = &mut self.failure;
+        open.and_then(|open| operation(open).map_err(Error::engine))
+            .inspect_err(|error| *failure = Some(error.clone()))
+    }
+
+    /// The value of `key`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or was damaged or tampered with; the commit then fails.
+    pub fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.with(table, |open| {
+            Ok(open.get(key)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    /// Sets the value of `key`.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] over [`KEY_BYTES_MAX`] or [`VALUE_BYTES_MAX`], which leaves the
+    /// transaction usable; else as [`Self::get`], and [`Error::NoSpace`].
+    pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        check_size("key", key, KEY_BYTES_MAX)?;
+        check_size("value", value, VALUE_BYTES_MAX)?;
+        let before = self.with(table, |open| {
+            Ok(open
+                .insert(key, value)?
+                .map(|before| before.value().to_vec()))
+        })?;
+        self.remember(table, key, before);
+        Ok(())
+    }
+
+    /// Removes `key`; returns the value that it had.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let before = self.with(table, |open| {
+            Ok(open.remove(key)?.map(|before| before.value().to_vec()))
+        })?;
+        if before.is_some() {
+            self.remember(table, key, before.clone());
+        }
+        Ok(before)
+    }
+
+    /// Removes all entries whose keys begin with `prefix`; returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn remove_prefix(&mut self, table: Table, prefix: &[u8]) -> Result<u64, Error> {
+        let mut keys = Vec::new();
+        for entry in self.prefix(table, prefix)? {
+            keys.push(entry?.0);
+        }
+        for key in &keys {
+            self.remove(table, key)?;
+        }
+        Ok(keys.len() as u64)
+    }
+
+    /// The entries whose keys lie within `bounds`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn range<'s, 'k>(
+        &'s mut self,
+        table: Table,
+        bounds: impl RangeBounds<&'k [u8]>,
+    ) -> Result<Entries<'s>, Error> {
+        let bounds: (Bound<&[u8]>, Bound<&[u8]>) =
+            (bounds.start_bound().cloned(), bounds.end_bound().cloned());
+        self.with(table, move |open| {
+            let open: &'s WriteTable<'t> = open;
+            Ok(Entries(Some(open.range::<&[u8]>(bounds)?)))
+        })
+    }
+
+    /// The entries whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn prefix(&mut self, table: Table, prefix: &[u8]) -> Result<Entries<'_>, Error> {
+        let after = after_prefix(prefix);
+        self.range(table, prefix_bounds(prefix, after.as_ref()))
+    }
+
+    /// How many entries the table has.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn count(&mut self, table: Table) -> Result<u64, Error> {
+        self.with(table, |open| open.len())
+    }
+
+    /// The entry with the greatest key.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn last(&mut self, table: Table) -> Result<Option<Record>, Error> {
+        self.range(table, ..)?.next_back().transpose()
+    }
+
+    fn remember(&mut self, table: Table, key: &[u8], before: Option<Vec<u8>>) {
+        self.undo.push(Undo {
+            table,
+            key: key.to_vec(),
+            before,
+        });
+    }
+
+    /// Keeps the changes since the last call of this or [`Self::take_back`]. True if any.
+    pub(crate) fn keep(&mut self) -> bool {
+        let any = !self.undo.is_empty();
+        self.undo.clear();
+        any
+    }
+
+    /// Takes the changes since the last call of this or [`Self::keep`] back.
+    pub(crate) fn take_back(&mut self) {
+        for undo in std::mem::take(&mut self.undo).into_iter().rev() {
+            let key = undo.key.as_slice();
+            // A failure is kept in `self.failure`, and loses the whole commit.
+            let _: Result<(), Error> = self.with(undo.table, |open| {
+                match &undo.before {
+                    Some(before) => drop(open.insert(key, before.as_slice())?),
+                    None => drop(open.remove(key)?),
+                }
+                Ok(())
+            });
+        }
+    }
+
+    /// The failure that loses this commit, if there was one.
+    pub(crate) const fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+}
+
+fn check_size(what: &'static str, bytes: &[u8], limit: usize) -> Result<(), Error> {
+    if bytes.len() > limit {
+        return Err(Error::TooLarge {
+            what,
+            bytes: bytes.len(),
+            limit,
+        });
+    }
+    Ok(())
+}

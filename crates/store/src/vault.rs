@@ -1,0 +1,361 @@
+//! The encrypted block device: logical bytes above, sealed blocks below.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use secret::Key;
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::header::{Current, HEADER_BYTES, Header};
+use crate::layout::{
+    BLOCK, BLOCK_BYTES, NONCE_BYTES, PLACE_BYTES, SEALED_BYTES, SLOTS_AT, SUPERBLOCKS_AT, block_at,
+    file_bytes,
+};
+use crate::medium::Medium;
+use crate::random;
+use crate::seal::{Identity, Place, Sealer};
+use crate::superblock::{self, SUITE, VERSION};
+
+/// Sealed blocks that one system call moves at most; bounds the scratch memory.
+const RUN_BLOCKS: usize = 64;
+
+/// One opened file.
+pub(crate) struct Vault {
+    medium: Arc<dyn Medium>,
+    sealer: Sealer,
+    current: Mutex<Current>,
+    blocks: AtomicU64,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+/// Makes an empty store on `medium`, durably.
+pub(crate) fn format(medium: &dyn Medium, key: &Key) -> Result<(), Error> {
+    let mut data_key = Zeroizing::new([0; 32]);
+    random::fill(data_key.as_mut_slice())?;
+    let identity = Identity {
+        version: VERSION,
+        suite: SUITE,
+        epoch: 1,
+        file: random::bytes()?,
+    };
+    let superblock = superblock::encode(key, &identity, random::bytes()?, &data_key)
+        .map_err(|_| impossible())?;
+    let sealer = Sealer::new(&data_key, identity);
+    for at in SUPERBLOCKS_AT {
+        write(medium, at, &superblock)?;
+    }
+    for (slot, at) in SLOTS_AT.into_iter().enumerate() {
+        let sealed = Header::blank()
+            .seal(&sealer, slot, random::bytes()?)
+            .map_err(|_| impossible())?;
+        write(medium, at, &sealed)?;
+    }
+    medium.sync().map_err(|e| Error::io("syncing the store", e))
+}
+
+impl Vault {
+    /// Opens the store on `medium`. What an earlier process left in the cache is made durable
+    /// first, and what did not become durable is forgotten.
+    pub(crate) fn open(medium: Arc<dyn Medium>, key: &Key) -> Result<Self, Error> {
+        medium
+            .sync()
+            .map_err(|e| Error::io("syncing the store", e))?;
+        medium
+            .forget()
+            .map_err(|e| Error::io("dropping the store's cache", e))?;
+        let found = medium
+            .len()
+            .map_err(|e| Error::io("measuring the store", e))?;
+        let mut copies = [[0; PLACE_BYTES]; 2];
+        for (copy, at) in copies.iter_mut().zip(SUPERBLOCKS_AT) {
+            read_available(&*medium, found, at, copy)?;
+        }
+        let opened = superblock::open(&copies, key)?;
+        let mut slots = [None, None];
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let mut bytes = [0; PLACE_BYTES];
+            read_available(&*medium, found, SLOTS_AT[index], &mut bytes)?;
+            *slot = Header::open(&opened.sealer, index, &bytes);
+        }
+        let current = Current::pick(slots).ok_or(Error::DamagedHeader)?;
+        let blocks = current.header.blocks;
+        let expected = file_bytes(blocks).ok_or_else(impossible)?;
+        if found < expected {
+            return Err(Error::Truncated { expected, found });
+        }
+        if found > expected {
+            // Growth that no header had taken up yet: nothing in it was ever committed.
+            medium
+                .set_len(expected)
+                .map_err(|e| Error::io("trimming the store", e))?;
+        }
+        let [first, second] = &copies;
+        if first != second {
+            tracing::warn!("one copy of the store's superblock was damaged; rewriting it");
+            let bad = 1 - opened.good;
+            write(&*medium, SUPERBLOCKS_AT[bad], &copies[opened.good])?;
+        }
+        Ok(Self {
+            medium,
+            sealer: opened.sealer,
+            current: Mutex::new(current),
+            blocks: AtomicU64::new(blocks),
+        })
+    }
+
+    /// Logical length in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.blocks.load(Ordering::Acquire).saturating_mul(BLOCK)
+    }
+
+    /// Fills `out` with the logical bytes from `offset`.
+    pub(crate) fn read(&self, offset: u64, mut out: &mut [u8]) -> Result<(), Error> {
+        self.check_bounds(offset, out.len())?;
+        let mut at = offset;
+        while !out.is_empty() {
+            let (block, within) = split(at);
+            let blocks = out.len() / BLOCK_BYTES;
+            let (now, rest) = if block > 0 && within == 0 && blocks > 0 {
+                let (now, rest) = out.split_at_mut(blocks.min(RUN_BLOCKS) * BLOCK_BYTES);
+                self.read_blocks(block, now)?;
+                (now.len(), rest)
+            } else {
+                let (now, rest) = out.split_at_mut(out.len().min(BLOCK_BYTES - within));
+                let mut whole = Zeroizing::new([0; BLOCK_BYTES]);
+                self.read_whole(block, &mut whole)?;
+                now.copy_from_slice(&whole[within..within + now.len()]);
+                (now.len(), rest)
+            };
+            at += now as u64;
+            out = rest;
+        }
+        Ok(())
+    }
+
+    /// Writes `data` at the logical `offset`, within the length.
+    pub(crate) fn write(&self, offset: u64, mut data: &[u8]) -> Result<(), Error> {
+        self.check_bounds(offset, data.len())?;
+        let mut at = offset;
+        while !data.is_empty() {
+            let (block, within) = split(at);
+            let blocks = data.len() / BLOCK_BYTES;
+            let (now, rest) = if block > 0 && within == 0 && blocks > 0 {
+                let (now, rest) = data.split_at(blocks.min(RUN_BLOCKS) * BLOCK_BYTES);
+                self.write_blocks(block, now)?;
+                (now.len(), rest)
+            } else {
+                let (now, rest) = data.split_at(data.len().min(BLOCK_BYTES - within));
+                if block == 0 {
+                    self.write_header(within, now)?;
+                } else {
+                    let mut whole = Zeroizing::new([0; BLOCK_BYTES]);
+                    self.read_or_zero(block, &mut whole)?;
+                    whole[within..within + now.len()].copy_from_slice(now);
+                    self.write_blocks(block, whole.as_slice())?;
+                }
+                (now.len(), rest)
+            };
+            at += now as u64;
+            data = rest;
+        }
+        Ok(())
+    }
+
+    /// Changes the logical length, a multiple of the block. Growth makes the file longer at once;
+    /// the file shrinks only after a header that says so is on the disk.
+    pub(crate) fn set_bytes(&self, bytes: u64) -> Result<(), Error> {
+        if !bytes.is_multiple_of(BLOCK) {
+            return Err(Error::Inconsistent(format!(
+                "a length of {bytes} bytes was asked for"
+            )));
+        }
+        let blocks = bytes / BLOCK;
+        let needed = file_bytes(blocks).ok_or_else(impossible)?;
+        let found = self
+            .medium
+            .len()
+            .map_err(|e| Error::io("measuring the store", e))?;
+        if needed > found {
+            self.medium
+                .set_len(needed)
+                .map_err(|e| Error::io("growing the store", e))?;
+        }
+        self.blocks.store(blocks, Ordering::Release);
+        Ok(())
+    }
+
+    /// Returns once everything written will survive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        let mut current = self.lock();
+        self.medium
+            .sync()
+            .map_err(|e| Error::io("syncing the store", e))?;
+        if current.synced() {
+            self.trim(current.header.blocks);
+        }
+        Ok(())
+    }
+
+    /// Leaves both slots with the newest header, so that damage to one of them loses nothing.
+    pub(crate) fn mirror_header(&self) -> Result<(), Error> {
+        let mut current = self.lock();
+        if current.is_pending() {
+            return Ok(());
+        }
+        self.seal_header(&mut current)?;
+        self.medium
+            .sync()
+            .map_err(|e| Error::io("syncing the store", e))?;
+        current.synced();
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cuts off what the synced header no longer counts. Failure only leaves the file longer.
+    fn trim(&self, recorded: u64) {
+        if recorded != self.blocks.load(Ordering::Acquire) {
+            return;
+        }
+        if let (Some(needed), Ok(found)) = (file_bytes(recorded), self.medium.len())
+            && found > needed
+            && let Err(error) = self.medium.set_len(needed)
+        {
+            tracing::warn!(%error, "the store's file could not be shortened");
+        }
+    }
+
+    fn check_bounds(&self, offset: u64, length: usize) -> Result<(), Error> {
+        let end = offset.checked_add(length as u64).ok_or_else(impossible)?;
+        let bytes = self.bytes();
+        if end > bytes {
+            return Err(Error::Truncated {
+                expected: end,
+                found: bytes,
+            });
+        }
+        Ok(())
+    }
+
+    fn write_header(&self, within: usize, data: &[u8]) -> Result<(), Error> {
+        let kept = data.len().min(HEADER_BYTES.saturating_sub(within));
+        let (kept, beyond) = data.split_at(kept);
+        if beyond.iter().any(|byte| *byte != 0) {
+            return Err(Error::Inconsistent(
+                "block 0 is used beyond its stored part".into(),
+            ));
+        }
+        let mut current = self.lock();
+        current.header.content[within..within + kept.len()].copy_from_slice(kept);
+        self.seal_header(&mut current)
+    }
+
+    fn seal_header(&self, current: &mut Current) -> Result<(), Error> {
+        let slot = current.advance(self.blocks.load(Ordering::Acquire));
+        let sealed = current
+            .header
+            .seal(&self.sealer, slot, random::bytes()?)
+            .map_err(|_| impossible())?;
+        write(&*self.medium, SLOTS_AT[slot], &sealed)
+    }
+
+    fn read_whole(&self, block: u64, out: &mut [u8; BLOCK_BYTES]) -> Result<(), Error> {
+        if block == 0 {
+            out[..HEADER_BYTES].copy_from_slice(self.lock().header.content.as_slice());
+            return Ok(());
+        }
+        self.read_blocks(block, out)
+    }
+
+    /// Opens consecutive blocks. A block that was never written fails like a damaged one: the
+    /// engine reads no page before it has written it, and zeros would pass for content otherwise.
+    fn read_blocks(&self, first: u64, out: &mut [u8]) -> Result<(), Error> {
+        let mut sealed = vec![0; out.len() / BLOCK_BYTES * SEALED_BYTES];
+        self.read_sealed(first, &mut sealed)?;
+        let pairs = sealed
+            .chunks_exact(SEALED_BYTES)
+            .zip(out.chunks_exact_mut(BLOCK_BYTES));
+        for (block, (sealed, out)) in (first..).zip(pairs) {
+            self.sealer
+                .open(Place::Block(block), sealed, out)
+                .map_err(|_| Error::Damaged { block })?;
+        }
+        Ok(())
+    }
+
+    /// As [`Self::read_blocks`] for one block that is about to be partly overwritten, where one
+    /// that was never written counts as zeros.
+    fn read_or_zero(&self, block: u64, out: &mut [u8; BLOCK_BYTES]) -> Result<(), Error> {
+        let mut sealed = [0; SEALED_BYTES];
+        self.read_sealed(block, &mut sealed)?;
+        if sealed.iter().all(|byte| *byte == 0) {
+            out.fill(0);
+            return Ok(());
+        }
+        self.sealer
+            .open(Place::Block(block), &sealed, out)
+            .map_err(|_| Error::Damaged { block })
+    }
+
+    fn read_sealed(&self, first: u64, sealed: &mut [u8]) -> Result<(), Error> {
+        let at = block_at(first).ok_or_else(impossible)?;
+        self.medium
+            .read_at(at, sealed)
+            .map_err(|e| Error::io("reading the store", e))
+    }
+
+    fn write_blocks(&self, first: u64, data: &[u8]) -> Result<(), Error> {
+        let blocks = data.len() / BLOCK_BYTES;
+        let at = block_at(first).ok_or_else(impossible)?;
+        let mut nonces = vec![0; blocks * NONCE_BYTES];
+        random::fill(&mut nonces)?;
+        let (nonces, _) = nonces.as_chunks::<NONCE_BYTES>();
+        let mut sealed = vec![0; blocks * SEALED_BYTES];
+        let pairs = data
+            .chunks_exact(BLOCK_BYTES)
+            .zip(sealed.chunks_exact_mut(SEALED_BYTES));
+        for ((block, nonce), (plain, out)) in (first..).zip(nonces).zip(pairs) {
+            self.sealer
+                .seal(Place::Block(block), *nonce, plain, out)
+                .map_err(|_| impossible())?;
+        }
+        write(&*self.medium, at, &sealed)
+    }
+}
+
+/// A place that no file reaches, or lengths that cannot belong together.
+fn impossible() -> Error {
+    Error::Inconsistent("a place beyond what a file can have".into())
+}
+
+fn split(at: u64) -> (u64, usize) {
+    (at / BLOCK, (at % BLOCK) as usize)
+}
+
+fn write(medium: &dyn Medium, at: u64, data: &[u8]) -> Result<(), Error> {
+    medium
+        .write_at(at, data)
+        .map_err(|e| Error::io("writing the store", e))
+}
+
+/// Reads one place; what lies beyond the end of the file stays zero.
+fn read_available(
+    medium: &dyn Medium,
+    length: u64,
+    at: u64,
+    out: &mut [u8; PLACE_BYTES],
+) -> Result<(), Error> {
+    let there = usize::try_from(length.saturating_sub(at)).unwrap_or(PLACE_BYTES);
+    medium
+        .read_at(at, &mut out[..there.min(PLACE_BYTES)])
+        .map_err(|e| Error::io("reading the store", e))
+}

@@ -1,0 +1,226 @@
+//! The one thread that writes. All writes that wait share one durable commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::{Engine, Opening};
+use crate::error::{Error, WriteError};
+use crate::transaction::{ReadTx, Table, WriteTx};
+
+/// Writes that one commit takes in at most.
+const BATCH_WRITES: usize = 256;
+
+/// Tells the caller how its write ended. Called once, when that is certain.
+type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// What a write answers.
+pub(crate) type Answer<R, E> = oneshot::Receiver<Result<R, WriteError<E>>>;
+
+/// A caller's closure, waiting for the writer.
+pub(crate) trait Job: Send {
+    /// Runs the closure. The result, refusals too, is held back until the commit has ended,
+    /// because the closure may have seen changes that are lost if it fails.
+    fn run(self: Box<Self>, tx: &mut WriteTx<'_>) -> Ran;
+    /// Answers without having run.
+    fn fail(self: Box<Self>, error: Error);
+}
+
+/// A closure that ran.
+pub(crate) struct Ran {
+    /// False where it refused, and its changes are to be taken back.
+    keep: bool,
+    reply: Reply,
+}
+
+/// Wraps a closure, and gives the place where its answer will appear.
+pub(crate) fn job<R, E, F>(closure: F) -> (Box<dyn Job>, Answer<R, E>)
+where
+    F: FnOnce(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+    R: Send + 'static,
+    E: Send + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    (Box::new(Task { closure, sender }), receiver)
+}
+
+struct Task<R, E, F> {
+    closure: F,
+    sender: oneshot::Sender<Result<R, WriteError<E>>>,
+}
+
+impl<R, E, F> Job for Task<R, E, F>
+where
+    F: FnOnce(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+    R: Send + 'static,
+    E: Send + 'static,
+{
+    fn run(self: Box<Self>, tx: &mut WriteTx<'_>) -> Ran {
+        let Self { closure, sender } = *self;
+        let result = closure(tx);
+        Ran {
+            keep: result.is_ok(),
+            reply: Box::new(move |outcome| {
+                let answer = match outcome {
+                    Ok(()) => result.map_err(WriteError::Refused),
+                    Err(error) => Err(WriteError::Store(error)),
+                };
+                // The caller may have gone; its write stands all the same.
+                drop(sender.send(answer));
+            }),
+        }
+    }
+
+    fn fail(self: Box<Self>, error: Error) {
+        drop(self.sender.send(Err(WriteError::Store(error))));
+    }
+}
+
+/// Readies the answer of a job that will not run.
+fn unrun(job: Box<dyn Job>) -> Reply {
+    Box::new(move |outcome| job.fail(outcome.err().unwrap_or(Error::Interrupted)))
+}
+
+/// The writer thread: ends once every sender is gone and the queue is empty.
+pub(crate) fn run(engine: &Engine, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+    while let Some(first) = queue.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH_WRITES
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next);
+        }
+        let mut replies = Vec::with_capacity(batch.len());
+        let outcome = write_batch(engine, batch, &mut replies);
+        for reply in replies {
+            reply(outcome.clone());
+        }
+    }
+}
+
+/// Runs the jobs in one transaction and commits it. `Ok` means durable, `Err` means not stored,
+/// but for [`Error::Unconfirmed`].
+fn write_batch(
+    engine: &Engine,
+    batch: Vec<Box<dyn Job>>,
+    replies: &mut Vec<Reply>,
+) -> Result<(), Error> {
+    let opening = match engine.present() {
+        Ok(opening) => opening,
+        Err(error) => {
+            replies.extend(batch.into_iter().map(unrun));
+            return Err(error);
+        }
+    };
+    let error = match attempt(&opening, batch, replies) {
+        Ok(()) => return Ok(()),
+        Err(failed) => failed,
+    };
+    engine.retire(&opening);
+    let cause = opening.explain(error.cause);
+    drop(opening);
+    let Some(number) = error.committing else {
+        return Err(cause);
+    };
+    // The engine can fail after the commit has reached the disk. What is on the disk decides.
+    match engine
+        .present()
+        .and_then(|opening| commits(&ReadTx(opening.begin_read()?)))
+    {
+        Ok(found) if found >= number => Ok(()),
+        Ok(_) => Err(cause),
+        Err(again) => Err(Error::Unconfirmed(Box::new(again))),
+    }
+}
+
+struct Failed {
+    cause: Error,
+    /// The commit's number, where the failure came once committing had begun.
+    committing: Option<u64>,
+}
+
+impl From<Error> for Failed {
+    fn from(cause: Error) -> Self {
+        Self {
+            cause,
+            committing: None,
+        }
+    }
+}
+
+fn attempt(
+    opening: &Arc<Opening>,
+    batch: Vec<Box<dyn Job>>,
+    replies: &mut Vec<Reply>,
+) -> Result<(), Failed> {
+    let mut batch = batch.into_iter();
+    let transaction = match opening.begin_write() {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            replies.extend(batch.map(unrun));
+            return Err(error.into());
+        }
+    };
+    let mut tx = WriteTx::new(&transaction);
+    let mut changed = false;
+    for job in batch.by_ref() {
+        // A closure that panics is its caller's fault, and must cost no one else their write.
+        match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
+            Ok(Ran { keep: true, reply }) => {
+                replies.push(reply);
+                changed |= tx.keep();
+            }
+            Ok(Ran { keep: false, reply }) => {
+                replies.push(reply);
+                tx.take_back();
+            }
+            Err(_) => tx.take_back(),
+        }
+        if tx.failure().is_some() {
+            break;
+        }
+    }
+    replies.extend(batch.map(unrun));
+    let number = if changed {
+        Some(count_commit(&mut tx)?)
+    } else {
+        None
+    };
+    if let Some(error) = tx.failure() {
+        return Err(error.clone().into());
+    }
+    drop(tx);
+    let Some(number) = number else {
+        return transaction
+            .abort()
+            .map_err(|error| Error::engine(error).into());
+    };
+    transaction.commit().map_err(|error| Failed {
+        cause: Error::engine(error),
+        committing: Some(number),
+    })
+}
+
+const COUNT: &[u8] = b"count";
+
+/// Raises the store's count of commits within `tx`, and returns it.
+fn count_commit(tx: &mut WriteTx<'_>) -> Result<u64, Error> {
+    let number = decode(tx.get(Table::COMMITS, COUNT)?)?.saturating_add(1);
+    tx.put(Table::COMMITS, COUNT, &number.to_le_bytes())?;
+    Ok(number)
+}
+
+/// The count of commits that are on the disk.
+fn commits(tx: &ReadTx) -> Result<u64, Error> {
+    decode(tx.get(Table::COMMITS, COUNT)?)
+}
+
+fn decode(count: Option<Vec<u8>>) -> Result<u64, Error> {
+    let Some(bytes) = count else {
+        return Ok(0);
+    };
+    let bytes = <[u8; 8]>::try_from(bytes.as_slice())
+        .map_err(|_| Error::Inconsistent("the count of commits is not a number".into()))?;
+    Ok(u64::from_le_bytes(bytes))
+}
