@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Landlock rules hold for the calling thread and its children only, so confining one of many threads protects nothing.
-    #[error("not confined: the process already runs {0} threads, and rules set now would not hold for the others")]
+    #[error(
+        "not confined: the process already runs {0} threads, and rules set now would not hold for the others"
+    )]
     Threads(usize),
     /// Neither /proc nor the kernel tells how many threads run.
     #[error("not confined: cannot tell whether other threads run already ({0})")]
@@ -31,7 +33,9 @@ pub enum Error {
     #[error("not confined: capabilities cannot be dropped: {0}")]
     Capabilities(String),
     /// The kernel has no Landlock, or something forbids the process to use it (a container's own filter, for example).
-    #[error("not confined: Landlock is not available ({0}); file-system rules are a hard requirement")]
+    #[error(
+        "not confined: Landlock is not available ({0}); file-system rules are a hard requirement"
+    )]
     LandlockMissing(#[source] io::Error),
     /// Landlock refused a rule.
     #[error("not confined: Landlock: {0}")]

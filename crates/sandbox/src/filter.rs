@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpArgLen::Qword, SeccompCmpOp, SeccompCondition,
-    SeccompFilter, SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpArgLen::Qword,
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
 use crate::{Error, Plan};
@@ -105,7 +105,10 @@ pub(crate) fn install(plan: &Plan, extent: Extent) -> Result<(), Error> {
     let refused = |error: seccompiler::Error| Error::Filter(error.to_string());
     let built = |error: BackendError| Error::Filter(error.to_string());
     let own_pid = u64::from(std::process::id());
-    for program in [without_clone3().map_err(built)?, allow_list(plan, own_pid).map_err(built)?] {
+    for program in [
+        without_clone3().map_err(built)?,
+        allow_list(plan, own_pid).map_err(built)?,
+    ] {
         match extent {
             Extent::Process => seccompiler::apply_filter_all_threads(&program).map_err(refused)?,
             Extent::Thread => seccompiler::apply_filter(&program).map_err(refused)?,
@@ -161,7 +164,10 @@ fn masked(index: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendE
 
 /// One rule for each of `values` that argument `index` may have.
 fn one_of(index: u8, values: &[u64]) -> Result<Vec<SeccompRule>, BackendError> {
-    values.iter().map(|value| SeccompRule::new(vec![is(index, *value)?])).collect()
+    values
+        .iter()
+        .map(|value| SeccompRule::new(vec![is(index, *value)?]))
+        .collect()
 }
 
 fn rule(conditions: Vec<SeccompCondition>) -> Result<Vec<SeccompRule>, BackendError> {
@@ -173,15 +179,30 @@ fn limits(own_pid: u64) -> Result<Rules, BackendError> {
     let mut rules = Rules::from([
         (libc::SYS_mmap, rule(vec![masked(2, executable, 0)?])?),
         (libc::SYS_mprotect, rule(vec![masked(2, executable, 0)?])?),
-        (libc::SYS_clone, rule(vec![masked(0, CLONE_MASK, flag(libc::CLONE_THREAD))?])?),
+        (
+            libc::SYS_clone,
+            rule(vec![masked(0, CLONE_MASK, flag(libc::CLONE_THREAD))?])?,
+        ),
         (libc::SYS_openat, rule(vec![masked(3, SETID_BITS, 0)?])?),
         (libc::SYS_mkdirat, rule(vec![masked(2, SETID_BITS, 0)?])?),
         // abort() of this process; no other process gets a signal
         (libc::SYS_tgkill, rule(vec![is(0, own_pid)?])?),
         // reading a limit of its own, not setting one
-        (libc::SYS_prlimit64, rule(vec![is(0, 0)?, SeccompCondition::new(2, Qword, SeccompCmpOp::Eq, 0)?])?),
-        (libc::SYS_prctl, one_of(0, &[flag(libc::PR_SET_NAME), flag(libc::PR_GET_NAME)])?),
-        (libc::SYS_ioctl, one_of(1, &[libc::FIONBIO, libc::FIOCLEX, libc::FIONREAD])?),
+        (
+            libc::SYS_prlimit64,
+            rule(vec![
+                is(0, 0)?,
+                SeccompCondition::new(2, Qword, SeccompCmpOp::Eq, 0)?,
+            ])?,
+        ),
+        (
+            libc::SYS_prctl,
+            one_of(0, &[flag(libc::PR_SET_NAME), flag(libc::PR_GET_NAME)])?,
+        ),
+        (
+            libc::SYS_ioctl,
+            one_of(1, &[libc::FIONBIO, libc::FIOCLEX, libc::FIONREAD])?,
+        ),
         (libc::SYS_fcntl, one_of(1, &FCNTL_COMMANDS.map(flag))?),
     ]);
     #[cfg(target_arch = "x86_64")]
@@ -213,8 +234,17 @@ fn sockets(plan: &Plan) -> Result<Rules, BackendError> {
     if plan.has_internet() {
         for address_family in [libc::AF_INET, libc::AF_INET6] {
             // by protocol too: a stream socket could be SCTP or MPTCP, a datagram socket ICMP
-            for (value, protocol) in [(stream, 0), (stream, libc::IPPROTO_TCP), (datagram, 0), (datagram, libc::IPPROTO_UDP)] {
-                socket.push(SeccompRule::new(vec![family(address_family)?, kind(value)?, is(2, flag(protocol))?])?);
+            for (value, protocol) in [
+                (stream, 0),
+                (stream, libc::IPPROTO_TCP),
+                (datagram, 0),
+                (datagram, libc::IPPROTO_UDP),
+            ] {
+                socket.push(SeccompRule::new(vec![
+                    family(address_family)?,
+                    kind(value)?,
+                    is(2, flag(protocol))?,
+                ])?);
             }
         }
         levels.extend([flag(libc::IPPROTO_IP), flag(libc::IPPROTO_IPV6)]);

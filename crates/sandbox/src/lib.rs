@@ -69,5 +69,7 @@ fn restrict(plan: &Plan, extent: filter::Extent) -> Result<Confined, Error> {
     let landlock_abi = domain::enforce(plan)?;
     gaps.extend(domain::gaps(landlock_abi));
     filter::install(plan, extent)?;
-    Ok(Confined { report: Arc::new(Report { landlock_abi, gaps }) })
+    Ok(Confined {
+        report: Arc::new(Report { landlock_abi, gaps }),
+    })
 }

@@ -5,12 +5,20 @@
 //! so that the same acts can be tried where nothing forbids them: that shows that a denial means something.
 
 mod acts;
+mod errno;
+mod files;
+mod identity;
+mod kernel;
+mod memory;
+mod processes;
+mod sockets;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Confined, Plan, Report};
+use acts::Act;
 
 /// The environment variable that [`Targets::from_environment`] reads.
 pub const TARGETS_VARIABLE: &str = "CASEMATE_PROVE_TARGETS";
@@ -35,7 +43,8 @@ impl Targets {
     /// # Errors
     /// When the variable is set and is not such a document.
     pub fn from_environment() -> Result<Self, serde_json::Error> {
-        std::env::var(TARGETS_VARIABLE).map_or_else(|_| Ok(Self::default()), |text| serde_json::from_str(&text))
+        std::env::var(TARGETS_VARIABLE)
+            .map_or_else(|_| Ok(Self::default()), |text| serde_json::from_str(&text))
     }
 }
 
@@ -94,12 +103,19 @@ impl Proof {
 /// Tries every act. Call it on the thread that was confined, with no other thread running: some acts try to make a child.
 #[must_use]
 pub fn attempt_all(plan: &Plan, targets: &Targets) -> Vec<Attempt> {
-    acts::all(plan, targets).into_iter().map(acts::Act::attempt).collect()
+    acts::all(plan, targets)
+        .into_iter()
+        .map(Act::attempt)
+        .collect()
 }
 
 /// Tries every act and puts the answers beside what confinement reported. `confined` is `None` for the control.
 #[must_use]
 pub fn prove(stem: &str, plan: &Plan, targets: &Targets, confined: Option<&Confined>) -> Proof {
     let report = confined.map(|confined| confined.report().clone());
-    Proof { stem: stem.to_owned(), report, attempts: attempt_all(plan, targets) }
+    Proof {
+        stem: stem.to_owned(),
+        report,
+        attempts: attempt_all(plan, targets),
+    }
 }
