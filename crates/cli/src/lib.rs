@@ -1,0 +1,51 @@
+//! The operator's command. It runs as root on the appliance and speaks to the
+//! services through the sockets that root may open; it holds no state.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its terminal")]
+
+mod arguments;
+mod bots;
+mod error;
+mod knowledge;
+mod output;
+mod places;
+mod status;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::arguments::{Arguments, Command};
+pub use crate::error::Error;
+
+/// Reads the command line, does what it says, and tells the outcome.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments)),
+        Err(error) => Err(Error::Runtime(error)),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error, arguments.json);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
+    let (places, json) = (&arguments.places(), arguments.json);
+    match &arguments.command {
+        Command::Status => status::show(places, json).await,
+        Command::Bot(command) => bots::run(command, places, json).await,
+        Command::Knowledge(command) => knowledge::run(command, places, json).await,
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(*shell, &mut command, "casemate", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

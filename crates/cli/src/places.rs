@@ -1,0 +1,51 @@
+//! Where things are on the appliance.
+
+use std::path::PathBuf;
+
+use chat_api::BotName;
+
+/// The folders and sockets that the command touches.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    root: PathBuf,
+}
+
+impl Places {
+    pub(crate) fn below(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Bots that an administrator or Nix declared. Never written.
+    pub(crate) fn declared_bots(&self) -> PathBuf {
+        self.root.join("etc/casemate/bots")
+    }
+
+    /// Bots made at run time.
+    pub(crate) fn made_bots(&self) -> PathBuf {
+        self.root.join("var/lib/casemate/bots")
+    }
+
+    pub(crate) fn declared_bot(&self, bot: &BotName) -> PathBuf {
+        self.declared_bots().join(format!("{bot}.toml"))
+    }
+
+    pub(crate) fn made_bot(&self, bot: &BotName) -> PathBuf {
+        self.made_bots().join(format!("{bot}.toml"))
+    }
+
+    pub(crate) fn operator_socket(&self, bot: &BotName) -> PathBuf {
+        self.root.join(format!("run/casemate/chat-operator/{bot}.sock"))
+    }
+
+    /// The bot's sealed key.
+    pub(crate) fn key(&self, bot: &BotName) -> PathBuf {
+        self.root.join(format!("var/lib/casemate/keys/chat-{bot}.cred"))
+    }
+
+    /// The bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,
+    /// systemd.exec(5)).
+    pub(crate) fn state(&self, bot: &BotName) -> [PathBuf; 2] {
+        ["var/lib/casemate-chat", "var/lib/private/casemate-chat"]
+            .map(|folder| self.root.join(folder).join(bot.as_str()))
+    }
+}

@@ -1,0 +1,23 @@
+//! The one start-up of every Casemate service.
+//!
+//! Configuration → inherited sockets and credentials → confinement → runtime →
+//! `READY=1` → watchdog → `SIGTERM` → drain → exit code. The order is fixed
+//! here, so that no service can serve before it is confined.
+//!
+//! A service's `main` is `fn main() -> ExitCode { daemon::main::<Gate>() }`;
+//! a job that ends by itself uses [`once`].
+
+mod arguments;
+mod config;
+mod journal;
+mod notify;
+mod prove;
+mod service;
+mod sockets;
+mod start;
+
+pub use config::{CONFIG_BYTES, ConfigError, parse, read};
+pub use notify::Ready;
+pub use service::{BoxError, ConfigFile, Job, Service, Start};
+pub use sockets::{SocketError, Sockets};
+pub use start::{EXIT_CONFIG, main, once};

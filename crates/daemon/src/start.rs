@@ -1,0 +1,168 @@
+//! The start-up itself.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+use sandbox::{Confined, Plan};
+use secret::Credentials;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::Arguments;
+use crate::config::{self, ConfigError};
+use crate::{BoxError, ConfigFile, Job, Ready, Service, Sockets, Start, journal, prove};
+
+/// The exit code for a configuration that cannot be served (`EX_CONFIG`,
+/// sysexits.h(3head)); units do not restart on it.
+pub const EXIT_CONFIG: u8 = 78;
+
+/// Most threads that answer requests. Services are many and machines small.
+const WORKER_THREADS_MAX: usize = 4;
+
+/// Runs a service from start to end. See the crate's documentation for the order.
+#[must_use]
+pub fn main<S: Service>() -> ExitCode {
+    let arguments = arguments(S::STEM);
+    journal::begin(arguments.log);
+    let instance = arguments.instance.as_deref();
+    let config = match configure(&arguments, S::STEM, S::CONFIG_FILE, |config| {
+        S::check(config, instance)
+    }) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    if arguments.check_config {
+        return ExitCode::SUCCESS;
+    }
+    let plan = S::plan(&config, instance);
+    if let Some(how) = arguments.prove_confinement {
+        return prove::run(S::STEM, &plan, how);
+    }
+    match begin::<S>(config, arguments.instance, &plan) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            journal::fatal("the service ends", error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a job that ends by itself.
+#[must_use]
+pub fn once<J: Job>() -> ExitCode {
+    let arguments = arguments(J::STEM);
+    journal::begin(arguments.log);
+    let instance = arguments.instance.as_deref();
+    let config = match configure(&arguments, J::STEM, ConfigFile::Optional, |config| {
+        J::check(config, instance)
+    }) {
+        Ok(config) => config,
+        Err(error) => return refuse(&error),
+    };
+    if arguments.check_config {
+        return ExitCode::SUCCESS;
+    }
+    let plan = J::plan(&config, instance);
+    if let Some(how) = arguments.prove_confinement {
+        return prove::run(J::STEM, &plan, how);
+    }
+    let done = confine(&plan).and_then(|confined| J::run(config, instance, &confined));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            journal::fatal("the job was not done", error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments(stem: &'static str) -> Arguments {
+    // Once a process, and clap wants a name that lives as long.
+    let name: &'static str = format!("casemate-{stem}").leak();
+    let command = Arguments::command().name(name).display_name(name);
+    Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+fn configure<C: DeserializeOwned>(
+    arguments: &Arguments,
+    stem: &str,
+    file: ConfigFile,
+    check: impl Fn(&C) -> Result<(), String>,
+) -> Result<C, ConfigError> {
+    let mut paths = arguments.config.clone();
+    if paths.is_empty() {
+        paths.push(PathBuf::from(format!("/etc/casemate/{stem}.toml")));
+    }
+    let (path, text) = match (config::read(&paths)?, file) {
+        (Some(read), _) => read,
+        (None, ConfigFile::Optional) => (PathBuf::from("defaults"), String::new()),
+        (None, ConfigFile::Required) => return Err(ConfigError::Missing(paths)),
+    };
+    let config = config::parse(&text)
+        .map_err(|why| ConfigError::Malformed { path: path.clone(), why })?;
+    check(&config).map_err(|why| ConfigError::Refused { path, why })?;
+    Ok(config)
+}
+
+#[expect(clippy::print_stderr, reason = "an operator at a terminal reads it there")]
+fn refuse(error: &ConfigError) -> ExitCode {
+    if std::io::stderr().is_terminal() || std::env::var_os("JOURNAL_STREAM").is_none() {
+        eprintln!("{error}");
+    } else {
+        journal::fatal("the service does not start", error);
+    }
+    ExitCode::from(EXIT_CONFIG)
+}
+
+fn confine(plan: &Plan) -> Result<Confined, BoxError> {
+    let confined = sandbox::confine(plan)?;
+    let report = confined.report();
+    for gap in &report.gaps {
+        tracing::warn!("this kernel leaves a gap in the confinement: {gap}");
+    }
+    Ok(confined)
+}
+
+fn begin<S: Service>(
+    config: S::Config,
+    instance: Option<String>,
+    plan: &Plan,
+) -> Result<(), BoxError> {
+    let sockets = Sockets::receive()?;
+    let credentials = Credentials::from_environment();
+    // Asked before confinement, which hides the files that tell.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let confined = confine(plan)?;
+    let runtime = runtime(threads.min(WORKER_THREADS_MAX))?;
+    let drain = CancellationToken::new();
+    let ready = Ready { drain: drain.clone() };
+    let start = Start { config, instance, sockets, credentials, confined, drain, ready };
+    runtime.block_on(async {
+        stop_on_signal(start.drain.clone())?;
+        S::serve(start).await
+    })
+}
+
+fn runtime(threads: usize) -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+}
+
+fn stop_on_signal(drain: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        drain.cancel();
+    });
+    Ok(())
+}

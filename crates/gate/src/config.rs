@@ -1,0 +1,114 @@
+//! `gate.toml`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Connections that are open at most. More wait in the socket's backlog.
+const CONNECTIONS: usize = 8192;
+/// The most that `connections` may be: each takes two of the unit's 32768 descriptors.
+const CONNECTIONS_MAX: usize = 15_000;
+/// Milliseconds for a TLS handshake.
+const HANDSHAKE_MS: u64 = 10_000;
+/// Milliseconds for a request's head, and for the next one on an idle connection.
+const HEAD_MS: u64 = 30_000;
+/// Milliseconds until a bot has begun to answer.
+const ANSWER_MS: u64 = 60_000;
+/// Shortest and longest time that may be set, in milliseconds.
+const MS_RANGE: std::ops::RangeInclusive<u64> = 100..=600_000;
+
+/// What `gate.toml` may say. Everything has a default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Connections that are open at most.
+    pub connections: usize,
+    /// Milliseconds for a TLS handshake.
+    pub handshake_ms: u64,
+    /// Milliseconds for a request's head, and for the next one on an idle connection.
+    pub head_ms: u64,
+    /// Milliseconds until a bot has begun to answer.
+    pub answer_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connections: CONNECTIONS,
+            handshake_ms: HANDSHAKE_MS,
+            head_ms: HEAD_MS,
+            answer_ms: ANSWER_MS,
+        }
+    }
+}
+
+impl Config {
+    /// Rejects values that the gate could not serve with.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1..=CONNECTIONS_MAX).contains(&self.connections) {
+            return Err(format!(
+                "`connections` is {}; it must be 1 to {CONNECTIONS_MAX}",
+                self.connections
+            ));
+        }
+        for (key, value) in [
+            ("handshake_ms", self.handshake_ms),
+            ("head_ms", self.head_ms),
+            ("answer_ms", self.answer_ms),
+        ] {
+            if !MS_RANGE.contains(&value) {
+                let (least, most) = (MS_RANGE.start(), MS_RANGE.end());
+                return Err(format!("`{key}` is {value}; it must be {least} to {most} milliseconds"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Time for a TLS handshake.
+    #[must_use]
+    pub const fn handshake_time(&self) -> Duration {
+        Duration::from_millis(self.handshake_ms)
+    }
+
+    /// Time for a request's head.
+    #[must_use]
+    pub const fn head_time(&self) -> Duration {
+        Duration::from_millis(self.head_ms)
+    }
+
+    /// Time until a bot has begun to answer.
+    #[must_use]
+    pub const fn answer_time(&self) -> Duration {
+        Duration::from_millis(self.answer_ms)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        let config: Config = daemon::parse("").unwrap();
+        assert_eq!(config.connections, CONNECTIONS);
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn a_misspelt_key_names_the_right_one() {
+        let error = daemon::parse::<Config>("conections = 3").unwrap_err();
+        assert!(error.contains("did you mean `connections`?"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_name_their_key() {
+        let config: Config = daemon::parse("connections = 0").unwrap();
+        assert!(config.check().unwrap_err().contains("`connections`"));
+        let config: Config = daemon::parse("head_ms = 5").unwrap();
+        assert!(config.check().unwrap_err().contains("`head_ms`"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Hands a request to its bot and the answer back to its visitor.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chat_api::BotName;
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Incoming};
+use ipc::{Body, Client, ClientError};
+
+use crate::{Config, Route, headers, route};
+
+/// Longest body of a visitor's request, in bytes. A bot takes 64 KiB at most, and
+/// the widget sends less.
+pub(crate) const BODY_BYTES: usize = 64 * 1024;
+
+/// Bots whose connections are remembered. A machine has fewer; names that lead
+/// to no bot are never remembered.
+const CLIENTS_MAX: usize = 1024;
+
+/// What a client is told to wait before it tries again, in seconds.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
+
+/// The bots behind the gate.
+#[derive(Debug)]
+pub(crate) struct Bots {
+    sockets: PathBuf,
+    answer_time: Duration,
+    clients: Mutex<HashMap<BotName, Client>>,
+}
+
+impl Bots {
+    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config) -> Self {
+        Self {
+            sockets: sockets.into(),
+            answer_time: config.answer_time(),
+            clients: Mutex::default(),
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: IpAddr,
+    ) -> Response<Body> {
+        let id = request_id();
+        let (mut parts, body) = request.into_parts();
+        let query = parts.uri.query().map(str::to_owned);
+        let mut response = match route(parts.uri.path()) {
+            Route::Health => health(&parts.method),
+            Route::Unknown => ipc::problem(StatusCode::NOT_FOUND, "There is nothing here."),
+            Route::Slash(bot) => redirect(&bot, query.as_deref()),
+            Route::Bot(..) if !allowed(&parts.method) => not_allowed(),
+            Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => too_large(),
+            Route::Bot(bot, rest) => match below(rest, query.as_deref()) {
+                Some(uri) => {
+                    headers::to_service(&mut parts.headers, client, &id);
+                    let mut forwarded = Request::new(bounded(body));
+                    *forwarded.method_mut() = parts.method;
+                    *forwarded.uri_mut() = uri;
+                    *forwarded.headers_mut() = parts.headers;
+                    self.forward(&bot, forwarded).await
+                }
+                None => ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read."),
+            },
+        };
+        headers::to_visitor(response.headers_mut());
+        response.headers_mut().insert(headers::REQUEST_ID, id);
+        response
+    }
+
+    async fn forward(&self, bot: &BotName, request: Request<Body>) -> Response<Body> {
+        let client = self.client(bot);
+        let sent = tokio::time::timeout(self.answer_time, client.send(request)).await;
+        match sent {
+            Ok(Ok(response)) => {
+                self.remember(bot, client);
+                response.map(|body| body.map_err(Into::into).boxed_unsync())
+            }
+            Ok(Err(ClientError::Absent(..))) => {
+                ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
+            }
+            Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(),
+            Ok(Err(error)) => {
+                tracing::warn!(%bot, %error, "a visitor was told that the assistant is away");
+                away(StatusCode::BAD_GATEWAY)
+            }
+            Err(_) => {
+                let time = self.answer_time;
+                tracing::warn!(%bot, ?time, "a visitor was told that the assistant is away: no answer in time");
+                away(StatusCode::GATEWAY_TIMEOUT)
+            }
+        }
+    }
+
+    fn client(&self, bot: &BotName) -> Client {
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = clients.get(bot).cloned();
+        known.unwrap_or_else(|| Client::new(self.sockets.join(format!("{bot}.sock"))))
+    }
+
+    fn remember(&self, bot: &BotName, client: Client) {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() < CLIENTS_MAX && !clients.contains_key(bot) {
+            clients.insert(bot.clone(), client);
+        }
+    }
+}
+
+/// A body that breaks off with an error once it is longer than [`BODY_BYTES`].
+fn bounded(body: Incoming) -> Body {
+    if body.is_end_stream() {
+        return ipc::empty();
+    }
+    Limited::new(body, BODY_BYTES).boxed_unsync()
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn allowed(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::OPTIONS | Method::DELETE)
+}
+
+fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
+    let path = match query {
+        Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
+        None => PathAndQuery::try_from(rest),
+    };
+    path.ok().map(Uri::from)
+}
+
+fn health(method: &Method) -> Response<Body> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        Response::new(ipc::full("ok\n"))
+    } else {
+        not_allowed()
+    }
+}
+
+fn not_allowed() -> Response<Body> {
+    ipc::problem(StatusCode::METHOD_NOT_ALLOWED, "This method is not taken here.")
+}
+
+fn too_large() -> Response<Body> {
+    let detail = format!("The request is longer than {BODY_BYTES} bytes; nothing of it was kept.");
+    let mut response = ipc::problem(StatusCode::PAYLOAD_TOO_LARGE, &detail);
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn away(status: StatusCode) -> Response<Body> {
+    let detail = "The assistant is away for a moment. Please try again.";
+    let mut response = ipc::problem(status, detail);
+    response.headers_mut().insert(header::RETRY_AFTER, RETRY_SECONDS);
+    response
+}
+
+fn redirect(bot: &BotName, query: Option<&str>) -> Response<Body> {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    let mut response = Response::new(ipc::empty());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    if let Ok(location) = HeaderValue::from_str(&format!("/b/{bot}/{query}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+/// 64 random bits in hexadecimal.
+fn request_id() -> HeaderValue {
+    let mut bytes = [0_u8; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        return HeaderValue::from_static("0");
+    }
+    let text = format!("{:016x}", u64::from_ne_bytes(bytes));
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
+}

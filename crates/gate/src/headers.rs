@@ -1,0 +1,102 @@
+//! Pure: which headers pass the gate, and which it sets.
+
+use std::net::IpAddr;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Names the request in every log that it reaches.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Headers for one hop (RFC 9110, section 7.6.1) and those by which a visitor
+/// could speak in the gate's name.
+const NOT_FORWARDED: [HeaderName; 14] = [
+    header::CONNECTION,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::FORWARDED,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// A year, as the preload list of browsers asks for (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Makes a visitor's headers fit for the service behind the gate.
+pub(crate) fn to_service(headers: &mut HeaderMap, client: IpAddr, request: &HeaderValue) {
+    strip(headers);
+    headers.remove(header::EXPECT);
+    headers.insert(REQUEST_ID, request.clone());
+    headers.insert(header::FORWARDED, forwarded(client));
+}
+
+/// Makes a service's headers fit for the visitor.
+pub(crate) fn to_visitor(headers: &mut HeaderMap) {
+    strip(headers);
+    headers.remove(header::SERVER);
+    headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+fn strip(headers: &mut HeaderMap) {
+    // What `Connection` names is for this hop too.
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&NOT_FORWARDED) {
+        headers.remove(name);
+    }
+}
+
+/// RFC 7239; an IPv6 address is quoted and in brackets.
+fn forwarded(client: IpAddr) -> HeaderValue {
+    let text = match client {
+        IpAddr::V4(address) => format!("for={address};proto=https"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\";proto=https"),
+    };
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("for=unknown;proto=https"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visitor_cannot_speak_in_the_gates_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", HeaderValue::from_static("1.2.3.4"));
+        headers.insert("forwarded", HeaderValue::from_static("for=1.2.3.4"));
+        headers.insert("x-request-id", HeaderValue::from_static("forged"));
+        headers.insert("connection", HeaderValue::from_static("close, X-Secret"));
+        headers.insert("x-secret", HeaderValue::from_static("for one hop"));
+        headers.insert("accept", HeaderValue::from_static("text/html"));
+        let client = "2001:db8::1".parse().unwrap();
+        to_service(&mut headers, client, &HeaderValue::from_static("abc"));
+        assert_eq!(headers.len(), 3, "{headers:?}");
+        assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=https");
+        assert_eq!(headers["x-request-id"], "abc");
+        assert_eq!(headers["accept"], "text/html");
+    }
+
+    #[test]
+    fn a_visitor_gets_the_security_headers() {
+        let mut headers = HeaderMap::new();
+        headers.insert("server", HeaderValue::from_static("chat"));
+        to_visitor(&mut headers);
+        assert!(headers.get("server").is_none());
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+    }
+}

@@ -1,0 +1,148 @@
+//! Accepts connections, shakes hands, and serves HTTP/1.1 and HTTP/2 on them.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use sandbox::Confined;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Config;
+use crate::forward::Bots;
+
+/// How long to wait after `accept` failed, for instance for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long answers under way may take after the gate was told to stop; shorter
+/// than the unit's `TimeoutStopSec=`.
+const DRAIN_TIME: Duration = Duration::from_secs(20);
+
+/// Longest head of a request, in bytes, for HTTP/1.1 and HTTP/2 alike.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Most headers of a request.
+const HEADERS_MAX: usize = 64;
+
+/// Streams at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 64;
+
+/// How often a quiet HTTP/2 connection is asked whether it lives, and how long
+/// the answer may take.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIME: Duration = Duration::from_secs(15);
+
+/// What every connection is served with.
+struct Shared {
+    tls: TlsAcceptor,
+    http: auto::Builder<TokioExecutor>,
+    handshake_time: Duration,
+    bots: Bots,
+    drain: CancellationToken,
+}
+
+/// Serves on all listeners until `drain` is cancelled, then lets answers under
+/// way finish.
+pub(crate) async fn all(
+    _confined: &Confined,
+    listeners: Vec<TcpListener>,
+    tls: TlsAcceptor,
+    config: &Config,
+    bots: Bots,
+    drain: CancellationToken,
+) {
+    let shared = Arc::new(Shared {
+        tls,
+        http: http(config),
+        handshake_time: config.handshake_time(),
+        bots,
+        drain: drain.clone(),
+    });
+    let places = Arc::new(Semaphore::new(config.connections));
+    let under_way = TaskTracker::new();
+    let accepting = TaskTracker::new();
+    for listener in listeners {
+        let (shared, places) = (Arc::clone(&shared), Arc::clone(&places));
+        let (under_way, drain) = (under_way.clone(), drain.clone());
+        accepting.spawn(async move {
+            drain.run_until_cancelled(accept(listener, places, shared, under_way)).await;
+        });
+    }
+    accepting.close();
+    accepting.wait().await;
+    under_way.close();
+    if tokio::time::timeout(DRAIN_TIME, under_way.wait()).await.is_err() {
+        tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off; widgets reconnect");
+    }
+}
+
+fn http(config: &Config) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.head_time())
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIME)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX));
+    http
+}
+
+async fn accept(
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    shared: Arc<Shared>,
+    under_way: TaskTracker,
+) {
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let shared = Arc::clone(&shared);
+                under_way.spawn(async move {
+                    connection(stream, address.ip().to_canonical(), &shared).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted; visitors wait");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
+    let handshake = tokio::time::timeout(shared.handshake_time, shared.tls.accept(stream));
+    let stream = match handshake.await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => return tracing::debug!("a TLS handshake took too long"),
+    };
+    let service = service_fn(|request| {
+        let shared = Arc::clone(shared);
+        async move { Ok::<_, Infallible>(shared.bots.answer(request, client).await) }
+    });
+    let mut served = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = shared.drain.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
