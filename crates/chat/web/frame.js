@@ -8,12 +8,12 @@ const SILENCE_MS = 45_000;
 /** Longest wait between two attempts, in milliseconds. */
 const BACKOFF_MS = 15_000;
 /** Attempts after which a server that answers but fails is left to the visitor's own "try again". */
-const FAILED_ATTEMPTS = 4;
+const FAILED_ATTEMPTS = 6;
 
 export const STRINGS = {
   en: {
     chat: "Chat", close: "Close chat", send: "Send", ask: "Ask a question…", log: "Conversation", suggestions: "Suggested questions",
-    you: "You", assistant: "Assistant", sources: "Sources", greeting: "Hello! How can I help?", answering: "Looking for the answer…",
+    you: "You", assistant: "Assistant", sources: "Sources", answering: "Looking for the answer…",
     lost: "Connection lost. Your message is safe here; reconnecting…", again: "Try again", notice: "Answers are automatic and name their sources.",
     gone: "The earlier conversation is no longer kept, so this starts a new one.", absent: "This assistant is not available here.",
     long: "Your message is too long. Please shorten it and send it again.", unread: "The message could not be read. Please rephrase it.",
@@ -21,7 +21,7 @@ export const STRINGS = {
   },
   de: {
     chat: "Chat", close: "Chat schließen", send: "Senden", ask: "Stellen Sie eine Frage…", log: "Unterhaltung", suggestions: "Vorgeschlagene Fragen",
-    you: "Sie", assistant: "Assistent", sources: "Quellen", greeting: "Guten Tag! Wie kann ich helfen?", answering: "Ich suche die Antwort…",
+    you: "Sie", assistant: "Assistent", sources: "Quellen", answering: "Ich suche die Antwort…",
     lost: "Verbindung verloren. Ihre Nachricht ist hier sicher; neuer Versuch…", again: "Noch einmal versuchen", notice: "Antworten entstehen automatisch und nennen ihre Quellen.",
     gone: "Die frühere Unterhaltung ist nicht mehr gespeichert; hier beginnt eine neue.", absent: "Dieser Assistent ist hier nicht verfügbar.",
     long: "Ihre Nachricht ist zu lang. Bitte kürzen Sie sie und senden Sie sie erneut.", unread: "Die Nachricht war nicht lesbar. Bitte formulieren Sie sie anders.",
@@ -29,7 +29,7 @@ export const STRINGS = {
   },
   fr: {
     chat: "Chat", close: "Fermer le chat", send: "Envoyer", ask: "Posez une question…", log: "Conversation", suggestions: "Questions proposées",
-    you: "Vous", assistant: "Assistant", sources: "Sources", greeting: "Bonjour ! Comment puis-je vous aider ?", answering: "Je cherche la réponse…",
+    you: "Vous", assistant: "Assistant", sources: "Sources", answering: "Je cherche la réponse…",
     lost: "Connexion perdue. Votre message est conservé ici ; reconnexion…", again: "Réessayer", notice: "Les réponses sont automatiques et citent leurs sources.",
     gone: "La conversation précédente n’est plus conservée ; en voici une nouvelle.", absent: "Cet assistant n’est pas disponible ici.",
     long: "Votre message est trop long. Raccourcissez-le puis renvoyez-le.", unread: "Le message n’a pas pu être lu. Reformulez-le, s’il vous plaît.",
@@ -37,7 +37,7 @@ export const STRINGS = {
   },
   es: {
     chat: "Chat", close: "Cerrar el chat", send: "Enviar", ask: "Haga una pregunta…", log: "Conversación", suggestions: "Preguntas sugeridas",
-    you: "Usted", assistant: "Asistente", sources: "Fuentes", greeting: "¡Hola! ¿En qué puedo ayudarle?", answering: "Busco la respuesta…",
+    you: "Usted", assistant: "Asistente", sources: "Fuentes", answering: "Busco la respuesta…",
     lost: "Se perdió la conexión. Su mensaje está a salvo aquí; reconectando…", again: "Reintentar", notice: "Las respuestas son automáticas y citan sus fuentes.",
     gone: "La conversación anterior ya no se conserva; aquí empieza una nueva.", absent: "Este asistente no está disponible aquí.",
     long: "Su mensaje es demasiado largo. Acórtelo y envíelo de nuevo.", unread: "No se pudo leer el mensaje. Escríbalo de otra forma, por favor.",
@@ -214,7 +214,8 @@ function start() {
     for (const { document: name, title, heading, quote } of sources) {
       const item = make("li");
       item.dir = "auto";
-      item.append(make("cite", "", [...new Set([title || name, heading])].filter(Boolean).join(" › ")), make("blockquote", "", quote));
+      item.append(make("cite", "", [...new Set([title || name, heading])].filter(Boolean).join(" › ")));
+      if (quote) item.append(make("blockquote", "", quote));
       list.append(item);
     }
     section.append(make("h2", "", t.sources), list);
@@ -233,6 +234,7 @@ function start() {
   };
   const busy = (now) => {
     waiting = now;
+    log.setAttribute("aria-busy", now); // an answer is announced once, when it is whole
     measure();
   };
 
@@ -266,13 +268,31 @@ function start() {
         const refused = error instanceof Refused;
         if (refused && (!passing(error.status) || ++failures >= FAILED_ATTEMPTS)) throw error;
         status(refused && error.status === 429 ? t.busy : t.lost);
-        await pause(Math.min(error.after * 1000 || 0, 60_000) || backoff(tries, Math.random()));
+        await pause(Math.max(Math.min(error.after * 1000 || 0, 60_000), backoff(tries, Math.random())));
       }
     }
   };
   const kind = ({ status: code, detail }) =>
-    ({ 400: t.unread, 404: t.absent, 413: t.long, 422: t.unread, 429: t.busy })[code] || (code ? t.trouble : detail) || t.trouble;
+    ({ 400: t.unread, 404: t.absent, 413: t.long, 422: t.unread, 429: t.busy })[code] || (code && detail !== t.absent ? t.trouble : detail) || t.trouble;
 
+  const about = async () => {
+    try {
+      return await (await call("v1/bot")).json();
+    } catch (error) {
+      // While the appliance starts, its bots are not there yet; one that was removed stays away.
+      throw error.status === 404 ? new Refused(503, t.absent) : error;
+    }
+  };
+  const recent = async () => {
+    if (!state.conversation) return null;
+    try {
+      return await (await call(`v1/conversations/${encodeURIComponent(state.conversation)}`, { token: state.token })).json();
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      await about(); // the bot is there: it is the conversation that is gone
+      return null;
+    }
+  };
   const begin = async () => {
     const { conversation, token } = await (await call("v1/conversations", { method: "POST", body: "{}" })).json();
     Object.assign(state, { conversation, token });
@@ -281,8 +301,6 @@ function start() {
 
   /** Sends the pending message once and shows its answer as it comes; an error means that it may be sent again. */
   const deliver = async (show) => {
-    if (!state.conversation) await begin();
-    const { conversation, token, pending } = state;
     const stop = new AbortController();
     let timer;
     const alive = () => {
@@ -290,6 +308,8 @@ function start() {
       timer = setTimeout(() => stop.abort(), SILENCE_MS);
     };
     try {
+      if (!state.conversation) await begin();
+      const { conversation, token, pending } = state;
       alive();
       const answer = await call(`v1/conversations/${encodeURIComponent(conversation)}/messages`,
         { token, method: "POST", body: JSON.stringify(pending), signal: stop.signal });
@@ -311,6 +331,7 @@ function start() {
       }
     } catch (error) {
       stop.abort();
+      if (error.status === 404) await about();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -320,7 +341,6 @@ function start() {
   const answer = async () => {
     busy(true);
     at("again").hidden = true;
-    log.setAttribute("aria-busy", "true"); // announced once, when it is whole
     status(t.answering);
     const known = state.conversation;
     const message = bubble("assistant", "");
@@ -349,7 +369,7 @@ function start() {
       cancelAnimationFrame(drawn);
       const mine = message.previousElementSibling;
       message.remove();
-      if (error.status === 404 && known && known === state.conversation) return await restart();
+      if (error.status === 404 && known && known === state.conversation) return restart();
       if (passing(error.status)) {
         at("again").hidden = false; // still pending: a click or a reload sends the same message again
       } else {
@@ -360,8 +380,6 @@ function start() {
         delete state.pending;
       }
       status(kind(error), true);
-    } finally {
-      log.removeAttribute("aria-busy");
     }
     keep();
     busy(false);
@@ -405,19 +423,13 @@ function start() {
   const load = async () => {
     busy(true);
     recall();
-    const [bot, past] = await persist(() => Promise.all([
-      call("v1/bot").then((got) => got.json()),
-      state.conversation && call(`v1/conversations/${encodeURIComponent(state.conversation)}`, { token: state.token })
-        .then((got) => got.json())
-        .catch((error) => {
-          if (error.status !== 404) throw error;
-        }),
-    ]));
+    const bot = await persist(about);
     dress(bot);
+    const past = await persist(recent);
     dressed = true;
     status("");
     log.replaceChildren();
-    bubble("assistant", bot.greeting || t.greeting);
+    if (bot.greeting) bubble("assistant", bot.greeting);
     const lost = state.conversation && !past;
     if (lost) {
       state = { pending: state.pending };
@@ -426,14 +438,13 @@ function start() {
     }
     const messages = past?.messages || [];
     for (const { role, text, sources } of messages) bubble(role === "visitor" ? "visitor" : "assistant", text, sources);
-    const sent = messages.findIndex(({ id }) => id === state.pending?.id);
-    if (state.pending && messages[sent + 1]?.role === "assistant" && sent >= 0) {
+    if (state.pending && messages.some(({ answers }) => answers === state.pending.id)) {
       delete state.pending;
       keep();
     }
     suggest(messages.length || state.pending ? [] : bot.suggestions || []);
     if (state.pending) {
-      if (sent < 0) bubble("visitor", state.pending.text);
+      if (!messages.some(({ id }) => id === state.pending.id)) bubble("visitor", state.pending.text);
       await answer();
     } else {
       busy(false);
