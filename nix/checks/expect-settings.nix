@@ -1,0 +1,112 @@
+# What the settings become: files that their service has checked and can see, drop-ins, rules.
+{
+  lib,
+  units,
+  evaluate,
+  that,
+  same,
+  sorted,
+  ...
+}:
+
+let
+  inherit (builtins)
+    attrNames
+    concatMap
+    elem
+    head
+    map
+    match
+    replaceStrings
+    toJSON
+    ;
+
+  plain = evaluate { enable = true; };
+  bot = {
+    title = "Shop assistant";
+    suggestions = [ "Where is my parcel?" ];
+    preview = true;
+  };
+  full = evaluate {
+    enable = true;
+    bots.shop = bot;
+    gate = {
+      port = 8443;
+      openFirewall = true;
+    };
+    llm = {
+      settings.provider = [
+        { base_url = "https://api.openai.com/v1"; }
+        { base_url = "https://llm.example:8443"; }
+        { base_url = "http://ollama.lan:11434/v1"; }
+      ];
+      credentials."provider.openai" = "/etc/credstore.encrypted/provider.openai";
+    };
+    dialer.settings.reach = [
+      {
+        unit = "llm";
+        host = "ollama.lan";
+        ports = [ 11434 ];
+        private = true;
+      }
+    ];
+  };
+  etc = full.environment.etc;
+
+  oneLine = replaceStrings [ "\n" ] [ " " ];
+  contains = pattern: text: match ".*${pattern}.*" (oneLine text) != null;
+
+  perFile = concatMap (
+    path:
+    let
+      name = match "casemate/bots/(.*)[.]toml" path;
+      isBot = name != null;
+      stem = if isBot then "chat" else head (match "casemate/(.*)[.]toml" path);
+      instance = lib.optionalString isBot "--instance ${head name} ";
+      shown = if isBot then "/etc/casemate/bots/%i.toml" else "/etc/${path}";
+    in
+    [
+      (that "/etc/${path} is not checked by ${stem}" (
+        contains "/libexec/casemate/casemate-${stem} --check-config +${instance}--config /"
+          etc.${path}.source.script
+      ))
+      (that "/etc/${path} is a link, which leads nowhere in a service's root" (
+        etc.${path}.mode == "0444"
+      ))
+      (that "the unit of ${stem} is not shown ${shown}" (elem shown (units.shown stem)))
+    ]
+  ) (attrNames etc);
+in
+perFile
+++ [
+  (same "files" (attrNames etc) [
+    "casemate/bots/shop.toml"
+    "casemate/certs.toml"
+    "casemate/dialer.toml"
+    "casemate/gate.toml"
+    "casemate/llm.toml"
+  ])
+  (same "the bot's file" full.services.casemate.bots.shop bot)
+  (same "gate's port unless asked for another" plain.systemd.sockets.casemate-gate.listenStreams [ ])
+  (same "gate's other port" full.systemd.sockets.casemate-gate.listenStreams [
+    ""
+    "8443"
+  ])
+  (same "ports in the firewall, unasked" plain.networking.firewall.allowedTCPPorts [ ])
+  (same "ports in the firewall" full.networking.firewall.allowedTCPPorts [ 8443 ])
+  (same "llm's credentials" full.systemd.services.casemate-llm.serviceConfig.LoadCredentialEncrypted [
+    "provider.openai:/etc/credstore.encrypted/provider.openai"
+  ])
+  (same "what llm may reach"
+    (sorted (
+      map (
+        it: "${it.unit} ${it.host} ${toJSON it.ports} ${toJSON (it.private or false)}"
+      ) full.services.casemate.dialer.settings.reach
+    ))
+    [
+      "llm api.openai.com [443] false"
+      "llm llm.example [8443] false"
+      "llm ollama.lan [11434] true"
+    ]
+  )
+]

@@ -1,0 +1,53 @@
+# dialer: the only service that can open a connection, and only to what is declared here.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+
+let
+  cfg = config.services.casemate;
+  dropIn = import ../drop-in.nix;
+  toml = import ../settings.nix {
+    inherit pkgs;
+    inherit (cfg) package;
+  };
+  file = toml.checked {
+    stem = "dialer";
+    inherit (cfg.dialer) settings;
+  };
+in
+{
+  options.services.casemate.dialer = {
+    enable = lib.mkEnableOption "connections to the outside" // {
+      default = true;
+    };
+
+    settings = lib.mkOption {
+      inherit (toml) type;
+      default = { };
+      example = {
+        reach = [
+          {
+            unit = "llm";
+            host = "ollama.lan";
+            ports = [ 11434 ];
+            private = true;
+          }
+        ];
+      };
+      description = ''
+        The contents of {file}`/etc/casemate/dialer.toml`, checked by dialer itself: which unit may reach which host.
+        The providers in {option}`services.casemate.llm.settings` that speak HTTPS are added by themselves.
+      '';
+    };
+  };
+
+  config = lib.mkIf (cfg.enable && cfg.dialer.enable) {
+    environment.etc."casemate/dialer.toml" = toml.etc file;
+    users.groups.casemate-to-dialer = { };
+    systemd.services.casemate-dialer = dropIn.service [ file ] // dropIn.wanted "multi-user.target";
+    systemd.sockets.casemate-dialer-llm = dropIn.wanted "sockets.target";
+  };
+}

@@ -1,0 +1,3 @@
+final: _: {
+  casemate = final.callPackage ./package.nix { };
+}

@@ -1,0 +1,10 @@
+# Every service has one stem: crates/STEM, systemd/casemate-STEM.service (or a template), nix/module/STEM.nix.
+[
+  "bots"
+  "certs"
+  "chat"
+  "dialer"
+  "gate"
+  "keys"
+  "llm"
+]
