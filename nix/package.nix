@@ -1,9 +1,11 @@
 # The services, their units, and the operators' command.
 {
   lib,
-  rustPlatform,
   coreutils,
   glibc,
+  installShellFiles,
+  rustPlatform,
+  stdenv,
   systemd,
 }:
 
@@ -33,6 +35,7 @@ rustPlatform.buildRustPackage {
     ];
   };
 
+  nativeBuildInputs = [ installShellFiles ];
   cargoLock.lockFile = ../Cargo.lock;
   cargoBuildFlags = map (stem: "--package=casemate-${stem}") (stems ++ [ "cli" ]);
 
@@ -55,7 +58,13 @@ rustPlatform.buildRustPackage {
     cp -r systemd/sysusers.d systemd/tmpfiles.d $out/lib/
     find $out/lib/systemd/system -type f -exec sed -i ${toString sedExpressions} {} +
 
-    cp -r crates/chat/handbook $out/share/casemate/
+    cp -r crates/chat/handbook crates/chat/demo $out/share/casemate/
+  ''
+  + lib.optionalString (stdenv.buildPlatform.canExecute stdenv.hostPlatform) ''
+    installShellCompletion --cmd casemate \
+      --bash <($out/bin/casemate completions bash) \
+      --fish <($out/bin/casemate completions fish) \
+      --zsh <($out/bin/casemate completions zsh)
   '';
 
   # There is no run path to shorten in a static binary.
@@ -71,7 +80,7 @@ rustPlatform.buildRustPackage {
         exit 1
       fi
     done
-    if grep --recursive --extended-regexp '@[a-z]+@' $out/lib/systemd; then
+    if grep --recursive --extended-regexp '@[a-z]+@' $out/lib/systemd/system; then
       echo "these unit files still have a placeholder" >&2
       exit 1
     fi

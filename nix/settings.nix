@@ -21,7 +21,7 @@ in
       file = toml.generate "${name}.toml" settings;
     in
     if runnable then
-      pkgs.runCommand "casemate-${name}.toml" { } ''
+      pkgs.runCommand "casemate-${name}.toml" { passthru = { inherit settings; }; } ''
         ${package}/libexec/casemate/casemate-${stem} --check-config ${arguments} --config ${file}
         cp ${file} $out
       ''

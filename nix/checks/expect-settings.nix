@@ -38,6 +38,8 @@ let
       settings.provider = [
         { base_url = "https://api.openai.com/v1"; }
         { base_url = "https://llm.example:8443"; }
+        { base_url = "https://llm.example:8443/other"; }
+        { base_url = "https://declared.example/v1"; }
         { base_url = "http://ollama.lan:11434/v1"; }
       ];
       credentials."provider.openai" = "/etc/credstore.encrypted/provider.openai";
@@ -49,9 +51,19 @@ let
         ports = [ 11434 ];
         private = true;
       }
+      {
+        unit = "llm";
+        host = "declared.example";
+        ports = [
+          80
+          443
+        ];
+      }
     ];
   };
   etc = full.environment.etc;
+  # As written to the file.
+  reach = etc."casemate/dialer.toml".source.settings.reach;
 
   oneLine = replaceStrings [ "\n" ] [ " " ];
   contains = pattern: text: match ".*${pattern}.*" (oneLine text) != null;
@@ -97,16 +109,23 @@ perFile
   (same "llm's credentials" full.systemd.services.casemate-llm.serviceConfig.LoadCredentialEncrypted [
     "provider.openai:/etc/credstore.encrypted/provider.openai"
   ])
-  (same "what llm may reach"
-    (sorted (
-      map (
-        it: "${it.unit} ${it.host} ${toJSON it.ports} ${toJSON (it.private or false)}"
-      ) full.services.casemate.dialer.settings.reach
-    ))
-    [
-      "llm api.openai.com [443] false"
-      "llm llm.example [8443] false"
-      "llm ollama.lan [11434] true"
-    ]
-  )
+  (same "what llm may reach" (sorted (map toJSON reach)) (
+    sorted (
+      map toJSON (
+        full.services.casemate.dialer.settings.reach
+        ++ [
+          {
+            unit = "llm";
+            host = "api.openai.com";
+            ports = [ 443 ];
+          }
+          {
+            unit = "llm";
+            host = "llm.example";
+            ports = [ 8443 ];
+          }
+        ]
+      )
+    )
+  ))
 ]

@@ -57,6 +57,7 @@ let
         "deadnix"
         "dpkg"
         "emptyFile"
+        "installShellFiles"
         "makeWrapper"
         "nixfmt"
         "nixfmt-tree"

@@ -15,8 +15,16 @@ let
   };
   file = toml.checked {
     stem = "dialer";
-    inherit (cfg.dialer) settings;
+    settings = cfg.dialer.settings // {
+      reach =
+        declared
+        ++ import ../reach.nix {
+          inherit lib declared;
+          providers = cfg.llm.settings.provider or [ ];
+        };
+    };
   };
+  declared = cfg.dialer.settings.reach or [ ];
 in
 {
   options.services.casemate.dialer = {
@@ -39,7 +47,7 @@ in
       };
       description = ''
         The contents of {file}`/etc/casemate/dialer.toml`, checked by dialer itself: which unit may reach which host.
-        The providers in {option}`services.casemate.llm.settings` that speak HTTPS are added by themselves.
+        Providers in {option}`services.casemate.llm.settings` that are on HTTPS need no entry.
       '';
     };
   };

@@ -17,21 +17,6 @@ let
     stem = "llm";
     inherit (cfg.llm) settings;
   };
-
-  httpsPort = 443;
-  # A provider is of no use unless dialer may reach it. One that is not on HTTPS is in the private network as a rule,
-  # and that is for the administrator to declare.
-  reach =
-    provider:
-    let
-      parts = builtins.match "https://([^/:]+)(:([0-9]+))?(/.*)?" (provider.base_url or "");
-      port = builtins.elemAt parts 2;
-    in
-    lib.optional (parts != null) {
-      unit = "llm";
-      host = builtins.head parts;
-      ports = [ (if port == null then httpsPort else builtins.fromJSON port) ];
-    };
 in
 {
   options.services.casemate.llm = {
@@ -70,7 +55,6 @@ in
 
   config = lib.mkIf (cfg.enable && cfg.llm.enable) {
     environment.etc."casemate/llm.toml" = toml.etc file;
-    services.casemate.dialer.settings.reach = lib.concatMap reach (cfg.llm.settings.provider or [ ]);
     users.groups.casemate-to-llm = { };
     systemd.services.casemate-llm =
       dropIn.service [ file ]

@@ -5,7 +5,9 @@ let
   inherit (builtins)
     attrNames
     concatStringsSep
+    elem
     filter
+    foldl'
     listToAttrs
     map
     stringLength
@@ -42,6 +44,7 @@ let
 
     optional = condition: value: if condition then [ value ] else [ ];
     optionalString = condition: text: if condition then text else "";
+    unique = foldl' (seen: it: if elem it seen then seen else seen ++ [ it ]) [ ];
     filterAttrs =
       keep: set:
       listToAttrs (
