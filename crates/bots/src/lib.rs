@@ -11,6 +11,7 @@
 pub mod follow;
 pub mod links;
 pub mod listing;
+pub mod machine;
 pub mod report;
 
 /// Bots that the administrator or Nix declares.
