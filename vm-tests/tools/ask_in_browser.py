@@ -97,6 +97,7 @@ class Visitor:
         self.url = url
         self.timeout = timeout
         self.steps = 0
+        self.notices: list[str] = []
 
     def until(self, what: str, check: Callable[[], Any]) -> Any:
         """The first true value of `check`."""
@@ -163,20 +164,22 @@ class Visitor:
         """Whether the conversation is loaded and no answer is on its way."""
         return bool(self.find("#log[aria-busy='false']"))
 
-    def ask(self, question: str, midway: str | None) -> dict[str, Any]:
+    def ask(self, question: str, first: str | None, midway: str | None) -> dict[str, Any]:
         """Sends the question and returns the whole answer."""
         before = len(self.messages())
         self.driver.execute_script(
-            "window.steps = 0; new MutationObserver(() => { window.steps += 1 })"
-            ".observe(document.getElementById('log'), {childList: true, subtree: true, characterData: true});"
+            "window.steps = 0; window.notices = []; const status = document.getElementById('status');"
+            "const all = {childList: true, subtree: true, characterData: true};"
+            "new MutationObserver(() => { window.steps += 1 }).observe(document.getElementById('log'), all);"
+            "new MutationObserver(() => { window.notices.push(status.textContent) }).observe(status, all);"
         )
+        run(first)
         box = self.find("#question")[0]
         box.send_keys(question.replace("\n", " "))
         self.until("the send button", lambda: self.find("#send")[0].is_enabled())
         box.send_keys(Keys.ENTER)
-        if midway:
-            self.until("the question in the log", lambda: len(self.messages()) > before)
-            subprocess.run(["/bin/sh", "-c", midway], check=True, stdout=sys.stderr)
+        self.until("the question in the log", lambda: len(self.messages()) > before)
+        run(midway)
 
         def whole() -> dict[str, Any] | None:
             settled = self.settled()  # asked first: what is read afterwards is then whole
@@ -192,7 +195,14 @@ class Visitor:
 
         answer: dict[str, Any] = self.until("the answer", whole)
         self.steps = self.driver.execute_script("return window.steps")
+        self.notices = [notice for notice in self.driver.execute_script("return window.notices") if notice]
         return answer
+
+
+def run(command: str | None) -> None:
+    """Runs a shell command, whose output goes to standard error."""
+    if command:
+        subprocess.run(["/bin/sh", "-c", command], check=True, stdout=sys.stderr)
 
 
 def compare(answer: dict[str, Any], options: argparse.Namespace) -> None:
@@ -260,8 +270,13 @@ def visit(driver: webdriver.Chrome, options: argparse.Namespace) -> dict[str, An
     if options.checks and (result := driver.execute_async_script(CHECKS)) != "ok":
         raise Unmet(f"the widget's functions: {result}")
     started = time.monotonic()
-    answer = visitor.ask(options.question, options.midway)
-    seen: dict[str, Any] = {"answer": answer, "steps": visitor.steps, "seconds": round(time.monotonic() - started, 3)}
+    answer = visitor.ask(options.question, options.first, options.midway)
+    seen: dict[str, Any] = {
+        "answer": answer,
+        "steps": visitor.steps,
+        "notices": visitor.notices,
+        "seconds": round(time.monotonic() - started, 3),
+    }
     if options.screenshot:
         driver.save_screenshot(options.screenshot)
     compare(answer, options)
@@ -290,6 +305,7 @@ def main() -> int:
     parser.add_argument("--no-sources", action="store_true", help="the answer must name no source")
     parser.add_argument("--no-reload", action="store_true", help="do not reload the page afterwards")
     parser.add_argument("--checks", action="store_true", help="also test the widget's own functions inside the browser")
+    parser.add_argument("--first", metavar="COMMAND", help="a shell command to run just before the question is sent")
     parser.add_argument("--midway", metavar="COMMAND", help="a shell command to run while the answer is awaited")
     parser.add_argument("--screenshot", metavar="FILE", help="where to leave a picture of the answer (PNG)")
     parser.add_argument("--timeout", type=float, default=60, help="seconds that each step may take (60)")
