@@ -17,17 +17,18 @@ let
     # What the unit files say.
     units = import ./units.nix;
 
-    # The whole configuration of a host with these settings for `services.casemate'.
-    evaluate =
+    # The whole configuration of a host with these settings, and with these for `services.casemate'.
+    evaluateHost =
       settings:
       (lib.evalModules {
         modules = [
           ../module
           ./nixos.nix
-          { config.services.casemate = settings; }
+          { config = settings; }
         ];
         specialArgs = { inherit pkgs; };
       }).config;
+    evaluate = settings: context.evaluateHost { services.casemate = settings; };
 
     # Ways to state an expectation.
     that = message: holds: { inherit message holds; };

@@ -3,6 +3,7 @@
   lib,
   pkgs,
   evaluate,
+  evaluateHost,
   that,
   same,
   fails,
@@ -26,7 +27,8 @@ let
   # A store path stands for a package: defaults must be values that can be shown.
   defaults = (evaluate { enable = true; }).services.casemate;
 
-  accepts = name: all (it: it.assertion) (bot name).assertions;
+  refused = config: !all (it: it.assertion) config.assertions;
+  accepts = name: !refused (bot name);
   bot =
     name:
     evaluate {
@@ -35,6 +37,12 @@ let
     };
 in
 [
+  (that "a kernel without Landlock is accepted" (
+    refused (evaluateHost {
+      security.lsm = [ "yama" ];
+      services.casemate.enable = true;
+    })
+  ))
   (that "the options' defaults cannot be written as JSON" (!fails defaults))
   (that "the name `x' names no bot" (accepts "x"))
   (that "32 characters name no bot" (accepts "x2345678901234567890123456789012"))

@@ -62,6 +62,15 @@ in
 
     networking.firewall.allowedTCPPorts = list types.port;
 
+    security.lsm = mkOption {
+      type = types.listOf types.str;
+      default = [
+        "landlock"
+        "yama"
+        "bpf"
+      ];
+    };
+
     systemd = {
       packages = list types.package;
       generators = sets types.path;

@@ -34,6 +34,14 @@ in
   };
 
   config = lib.mkIf cfg.enable {
+    assertions = [
+      {
+        # An empty list leaves the kernel's own, which has it.
+        assertion = config.security.lsm == [ ] || builtins.elem "landlock" config.security.lsm;
+        message = "security.lsm lacks `landlock', without which no service of Casemate serves.";
+      }
+    ];
+
     systemd.packages = [ cfg.package ];
     systemd.tmpfiles.packages = [ cfg.package ];
   };
