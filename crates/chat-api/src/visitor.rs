@@ -144,9 +144,9 @@ pub struct Source {
     pub quote: String,
 }
 
-/// One event of an answer.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+/// One event of an answer. It serialises as its data; [`Self::name`] tells the rest.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Event {
     /// The conversation that this message began.
     Conversation(Begun),
@@ -197,6 +197,34 @@ impl Event {
             Self::Done { .. } => "done",
             Self::Error(_) => "error",
         }
+    }
+
+    /// Reads an event from its name and its data.
+    ///
+    /// # Errors
+    /// When the name is none of these, or the data is not that event's.
+    pub fn parse(name: &str, data: &str) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Id {
+            id: MessageId,
+        }
+        #[derive(Deserialize)]
+        struct Text {
+            text: String,
+        }
+        #[derive(Deserialize)]
+        struct Sources {
+            sources: Vec<Source>,
+        }
+        Ok(match name {
+            "conversation" => Self::Conversation(serde_json::from_str(data)?),
+            "accepted" => Self::Accepted { id: serde_json::from_str::<Id>(data)?.id },
+            "delta" => Self::Delta { text: serde_json::from_str::<Text>(data)?.text },
+            "sources" => Self::Sources { sources: serde_json::from_str::<Sources>(data)?.sources },
+            "done" => Self::Done { id: serde_json::from_str::<Id>(data)?.id },
+            "error" => Self::Error(serde_json::from_str(data)?),
+            _ => return Err(serde::de::Error::custom("not an event of an answer")),
+        })
     }
 
     /// Whether no event follows it.
@@ -281,15 +309,27 @@ mod tests {
 
     #[test]
     fn events_have_their_documented_form() {
-        let wire = |event: &Event| serde_json::to_value(event).unwrap();
-        assert_eq!(
-            wire(&Event::Accepted { id: id("m1").unwrap() }),
-            serde_json::json!({"event": "accepted", "data": {"id": "m1"}})
-        );
-        let trouble = Trouble { title: "t".into(), detail: "d".into(), retry: true };
-        assert_eq!(
-            wire(&Event::Error(trouble)),
-            serde_json::json!({"event": "error", "data": {"title": "t", "detail": "d", "retry": true}})
-        );
+        for (event, name, data) in [
+            (Event::Accepted { id: id("m1").unwrap() }, "accepted", r#"{"id":"m1"}"#),
+            (Event::Delta { text: "a\nb".into() }, "delta", r#"{"text":"a\nb"}"#),
+            (Event::Sources { sources: Vec::new() }, "sources", r#"{"sources":[]}"#),
+            (Event::Done { id: id("m2").unwrap() }, "done", r#"{"id":"m2"}"#),
+            (
+                Event::Conversation(Begun { conversation: "c".into(), token: "t".into() }),
+                "conversation",
+                r#"{"conversation":"c","token":"t"}"#,
+            ),
+            (
+                Event::Error(Trouble { title: "t".into(), detail: "d".into(), retry: true }),
+                "error",
+                r#"{"title":"t","detail":"d","retry":true}"#,
+            ),
+        ] {
+            assert_eq!(event.name(), name);
+            assert_eq!(serde_json::to_string(&event).unwrap(), data);
+            assert_eq!(Event::parse(name, data).unwrap(), event);
+        }
+        assert!(Event::parse("other", "{}").is_err());
+        assert!(Event::parse("done", "{}").is_err());
     }
 }

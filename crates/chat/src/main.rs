@@ -1,0 +1,3 @@
+//! Casemate: chat.
+
+fn main() {}
