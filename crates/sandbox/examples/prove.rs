@@ -1,4 +1,5 @@
-//! Confines itself as a service would and tries every forbidden act: `prove [control] [internet] [write=DIR] [read=PATH] [connect=PATH]`.
+//! Confines itself as a service would and tries every forbidden act: `prove [control] [internet]
+//! [write=DIR] [read=PATH] [connect=PATH]`.
 
 use std::process::ExitCode;
 

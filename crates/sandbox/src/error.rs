@@ -1,11 +1,13 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a process could not be confined. Whoever gets one must not serve: part of the rules may hold already, and part may not.
+/// Why a process could not be confined. Whoever gets one must not serve: part of the rules may hold
+/// already, and part may not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Landlock rules hold for the calling thread and its children only, so confining one of many threads protects nothing.
+    /// Landlock rules hold for the calling thread and its children only, so confining one of many
+    /// threads protects nothing.
     #[error(
         "not confined: the process already runs {0} threads, and rules set now would not hold for the others"
     )]
@@ -32,7 +34,8 @@ pub enum Error {
     /// Capabilities remain, or could be regained.
     #[error("not confined: capabilities cannot be dropped: {0}")]
     Capabilities(String),
-    /// The kernel has no Landlock, or something forbids the process to use it (a container's own filter, for example).
+    /// The kernel has no Landlock, or something forbids the process to use it (a container's own
+    /// filter, for example).
     #[error(
         "not confined: Landlock is not available ({0}); file-system rules are a hard requirement"
     )]

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 
-/// What a service may still touch once it is confined. A new plan grants nothing: no file, no socket family but Unix, no capability.
+/// What a service may still touch once it is confined. A new plan grants nothing: no file, no
+/// socket family but Unix, no capability.
 ///
-/// The plan speaks of what the process opens after confinement. Descriptors that it holds by then (inherited sockets, its
-/// journal socket, an opened store) keep working and need no grant.
+/// The plan speaks of what the process opens after confinement. Descriptors that it holds by then
+/// (inherited sockets, its journal socket, an opened store) keep working and need no grant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     read: Vec<PathBuf>,
@@ -11,6 +12,7 @@ pub struct Plan {
     connect: Vec<PathBuf>,
     bind: Vec<PathBuf>,
     internet: bool,
+    reload_manager: bool,
 }
 
 impl Plan {
@@ -20,31 +22,35 @@ impl Plan {
         Self::default()
     }
 
-    /// Grants reading the file `path`, or listing and reading everything below the directory `path`. Never execution.
+    /// Grants reading the file `path`, or listing and reading everything below the directory
+    /// `path`. Never execution.
     #[must_use]
     pub fn read(mut self, path: impl Into<PathBuf>) -> Self {
         self.read.push(path.into());
         self
     }
 
-    /// Grants reading and writing below the directory `path`: make, rename, truncate and remove regular files and
-    /// directories. Never execution, sockets, device nodes, pipes or symbolic links.
+    /// Grants reading and writing below the directory `path`: make, rename, truncate and remove
+    /// regular files and directories. Never execution, sockets, device nodes, pipes or symbolic
+    /// links.
     #[must_use]
     pub fn write(mut self, path: impl Into<PathBuf>) -> Self {
         self.write.push(path.into());
         self
     }
 
-    /// Grants connecting to the Unix socket `path`, or to those below the directory `path`. Kernels below Landlock ABI 9
-    /// can't limit this; there the unit's `RootDirectory=` alone does, and the report lists the gap.
+    /// Grants connecting to the Unix socket `path`, or to those below the directory `path`. Kernels
+    /// below Landlock ABI 9 can't limit this; there the unit's `RootDirectory=` alone does, and the
+    /// report lists the gap.
     #[must_use]
     pub fn connect(mut self, path: impl Into<PathBuf>) -> Self {
         self.connect.push(path.into());
         self
     }
 
-    /// Grants making Unix sockets below the directory `path` and listening on them. The appliance's services don't need
-    /// it, as systemd hands them their listeners; tests that stand in for systemd do.
+    /// Grants making Unix sockets below the directory `path` and listening on them. The appliance's
+    /// services don't need it, as systemd hands them their listeners; tests that stand in for
+    /// systemd do.
     #[must_use]
     pub fn bind(mut self, path: impl Into<PathBuf>) -> Self {
         self.bind.push(path.into());
@@ -56,6 +62,21 @@ impl Plan {
     pub fn internet(mut self) -> Self {
         self.internet = true;
         self
+    }
+
+    /// Grants sending `SIGHUP`, and no other signal, to process 1, which then reads its units anew
+    /// (systemd(1)). This is the one plan that keeps a capability: `CAP_KILL`, which the unit must
+    /// have given.
+    #[must_use]
+    pub fn reload_manager(mut self) -> Self {
+        self.reload_manager = true;
+        self
+    }
+
+    /// Whether the plan grants `SIGHUP` to process 1.
+    #[must_use]
+    pub fn has_reload_manager(&self) -> bool {
+        self.reload_manager
     }
 
     /// Whether the plan grants the Internet's socket families.

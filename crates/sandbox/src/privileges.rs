@@ -1,11 +1,12 @@
-//! What a process gives up for good before any rule is made: privileges gained by exec, capabilities, core dumps, being traced.
+//! What a process gives up for good before any rule is made: privileges gained by exec,
+//! capabilities, core dumps, being traced.
 
 use std::io;
 
-use caps::{CapSet, Capability};
+use caps::{CapSet, Capability, CapsHashSet};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use crate::{Error, raw};
+use crate::{Error, Plan, raw};
 
 /// Exec never gains a privilege again (set-user-ID bits, file capabilities).
 pub(crate) fn set_no_new_privs() -> Result<(), Error> {
@@ -46,47 +47,68 @@ pub(crate) fn forbid_memory_reading() -> Result<(), Error> {
     })
 }
 
-/// Drops every capability from every set, and returns the gaps: the bounding set of a process without `CAP_SETPCAP` can't be
-/// emptied, which is tolerable only because `no_new_privs` keeps exec from taking anything out of it.
-pub(crate) fn drop_capabilities() -> Result<Vec<String>, Error> {
-    let refused = |what: &'static str| move |error| Error::Capabilities(format!("{what}: {error}"));
-    let may_drop_bounding = caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)
-        .map_err(refused("effective set"))?;
-    if may_drop_bounding {
-        caps::clear(None, CapSet::Bounding).map_err(refused("bounding set"))?;
+/// Drops every capability that the plan does not keep from every set, and returns the gaps: the
+/// bounding set of a process without `CAP_SETPCAP` can't be emptied, which is tolerable only
+/// because `no_new_privs` keeps exec from taking anything out of it.
+pub(crate) fn drop_capabilities(plan: &Plan) -> Result<Vec<String>, Error> {
+    let keep = kept(plan);
+    let held = read(CapSet::Permitted)?;
+    if let Some(missing) = keep.difference(&held).next() {
+        return Err(Error::Capabilities(format!(
+            "the plan keeps {missing}, which the unit did not give"
+        )));
     }
-    caps::clear(None, CapSet::Ambient).map_err(refused("ambient set"))?;
-    caps::clear(None, CapSet::Effective).map_err(refused("effective set"))?;
-    caps::clear(None, CapSet::Inheritable).map_err(refused("inheritable set"))?;
-    caps::clear(None, CapSet::Permitted).map_err(refused("permitted set"))?;
-    for set in [
-        CapSet::Effective,
-        CapSet::Permitted,
-        CapSet::Inheritable,
-        CapSet::Ambient,
+    let may_drop_bounding = read(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP);
+    if may_drop_bounding {
+        for capability in read(CapSet::Bounding)?.difference(&keep) {
+            caps::drop(None, CapSet::Bounding, *capability).map_err(refused)?;
+        }
+    }
+    caps::clear(None, CapSet::Ambient).map_err(refused)?;
+    caps::clear(None, CapSet::Inheritable).map_err(refused)?;
+    caps::set(None, CapSet::Effective, &keep).map_err(refused)?;
+    caps::set(None, CapSet::Permitted, &keep).map_err(refused)?;
+    let none = CapsHashSet::new();
+    for (set, wanted) in [
+        (CapSet::Effective, &keep),
+        (CapSet::Permitted, &keep),
+        (CapSet::Inheritable, &none),
+        (CapSet::Ambient, &none),
     ] {
-        let left = caps::read(None, set).map_err(refused("reading back"))?;
-        if !left.is_empty() {
+        let left = read(set)?;
+        if left != *wanted {
             return Err(Error::Capabilities(format!("{set:?} still holds {left:?}")));
         }
     }
-    let bounding = caps::read(None, CapSet::Bounding).map_err(refused("bounding set"))?;
-    if bounding.is_empty() {
-        return Ok(Vec::new());
+    let beyond = read(CapSet::Bounding)?.difference(&keep).count();
+    match (beyond, may_drop_bounding) {
+        (0, _) => Ok(Vec::new()),
+        (_, true) => Err(Error::Capabilities(format!(
+            "the bounding set still holds {beyond} more"
+        ))),
+        (_, false) => Ok(vec![format!(
+            "the capability bounding set holds {beyond} that this process may not drop; no_new_privs keeps exec from using them"
+        )]),
     }
-    if may_drop_bounding {
-        return Err(Error::Capabilities(format!(
-            "the bounding set still holds {bounding:?}"
-        )));
-    }
-    let regain = "no_new_privs keeps exec from using it";
-    Ok(vec![format!(
-        "the capability bounding set holds {} entries and this process may not drop them; {regain}",
-        bounding.len()
-    )])
 }
 
-/// How many threads the process runs. /proc tells the number; where it can't be read the kernel at least tells one from many.
+fn kept(plan: &Plan) -> CapsHashSet {
+    plan.has_reload_manager()
+        .then_some(Capability::CAP_KILL)
+        .into_iter()
+        .collect()
+}
+
+fn read(set: CapSet) -> Result<CapsHashSet, Error> {
+    caps::read(None, set).map_err(refused)
+}
+
+fn refused(error: caps::errors::CapsError) -> Error {
+    Error::Capabilities(error.to_string())
+}
+
+/// How many threads the process runs. /proc tells the number; where it can't be read the kernel at
+/// least tells one from many.
 pub(crate) fn require_single_thread() -> Result<(), Error> {
     if let Ok(entries) = std::fs::read_dir("/proc/self/task") {
         return match entries.count() {
@@ -98,5 +120,70 @@ pub(crate) fn require_single_thread() -> Result<(), Error> {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(Error::Threads(2)),
         Err(error) => Err(Error::ThreadsUnknown(error)),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_capability_remains_in_any_set() {
+        let thread = std::thread::spawn(|| {
+            set_no_new_privs().unwrap();
+            let gaps = drop_capabilities(&Plan::new()).unwrap();
+            let sets = [
+                CapSet::Effective,
+                CapSet::Permitted,
+                CapSet::Inheritable,
+                CapSet::Ambient,
+            ];
+            (
+                gaps,
+                sets.map(|set| read(set).unwrap()),
+                read(CapSet::Bounding).unwrap(),
+            )
+        });
+        let (gaps, sets, bounding) = thread.join().unwrap();
+        assert!(sets.iter().all(CapsHashSet::is_empty), "{sets:?}");
+        assert_eq!(
+            bounding.is_empty(),
+            gaps.is_empty(),
+            "what remains is told: {gaps:?}"
+        );
+    }
+
+    #[test]
+    fn a_plan_keeps_one_capability_at_most() {
+        assert!(kept(&Plan::new().internet().write("/x").bind("/y")).is_empty());
+        let keep = kept(&Plan::new().reload_manager());
+        assert_eq!(keep.into_iter().collect::<Vec<_>>(), [Capability::CAP_KILL]);
+    }
+
+    #[test]
+    fn a_kept_capability_that_was_not_given_is_an_error() {
+        let thread = std::thread::spawn(|| {
+            set_no_new_privs().unwrap();
+            drop_capabilities(&Plan::new()).unwrap();
+            drop_capabilities(&Plan::new().reload_manager()).unwrap_err()
+        });
+        let error = thread.join().unwrap();
+        assert!(error.to_string().contains("CAP_KILL"), "{error}");
+    }
+
+    #[test]
+    fn one_of_many_threads_is_not_confined() {
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || receiver.recv().is_ok());
+        assert!(matches!(require_single_thread(), Err(Error::Threads(2..))));
+        let error = raw::unshare(libc::CLONE_THREAD).unwrap_err();
+        assert_eq!(
+            error.raw_os_error(),
+            Some(libc::EINVAL),
+            "the way without /proc"
+        );
+        drop(sender);
+        assert!(!other.join().unwrap());
     }
 }

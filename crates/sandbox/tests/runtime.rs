@@ -1,4 +1,5 @@
-//! What a service does all day must work on a confined thread: a filter that breaks the runtime would be taken off again.
+//! What a service does all day must work on a confined thread: a filter that breaks the runtime
+//! would be taken off again.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{Read, Seek, SeekFrom, Write};

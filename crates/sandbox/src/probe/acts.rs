@@ -31,8 +31,9 @@ impl Act {
         }
     }
 
-    /// As [`Act::new`], for an act that changes the process which does it: it is done in a child, which ends. Where no child can be
-    /// made, which is itself one of the forbidden acts, this process tries it: a success is then a breach that ends the matter anyway.
+    /// As [`Act::new`], for an act that changes the process which does it: it is done in a child,
+    /// which ends. Where no child can be made, which is itself one of the forbidden acts, this
+    /// process tries it: a success is then a breach that ends the matter anyway.
     pub(super) fn apart(
         group: &'static str,
         name: impl Into<String>,
@@ -83,8 +84,8 @@ pub(super) fn all(plan: &Plan, targets: &Targets) -> Vec<Act> {
     acts
 }
 
-/// Where a service may write: there it must not make a device, a set-user-ID program, or one that runs. A service
-/// without such a directory tries /tmp.
+/// Where a service may write: there it must not make a device, a set-user-ID program, or one that
+/// runs. A service without such a directory tries /tmp.
 fn own_directory(plan: &Plan) -> PathBuf {
     plan.writes()
         .next()

@@ -14,7 +14,8 @@ const NAMES: &[(libc::c_int, &str)] = names! {
     EADDRINUSE EADDRNOTAVAIL ENETDOWN ENETUNREACH ECONNRESET ECONNREFUSED ETIMEDOUT EHOSTUNREACH EINPROGRESS ESTALE EDQUOT ENOKEY EUSERS
 };
 
-/// `EACCES` for a permission that is denied; the error's own words where it came from no system call.
+/// `EACCES` for a permission that is denied; the error's own words where it came from no system
+/// call.
 pub(super) fn name(error: &io::Error) -> String {
     let Some(number) = error.raw_os_error() else {
         return error.to_string();
@@ -23,7 +24,8 @@ pub(super) fn name(error: &io::Error) -> String {
     known.map_or_else(|| format!("errno {number}"), |(_, name)| (*name).to_owned())
 }
 
-/// Counts errors as success that the kernel gives only behind its permission check: it would have done the act, had it been asked properly.
+/// Counts errors as success that the kernel gives only behind its permission check: it would have
+/// done the act, had it been asked properly.
 pub(super) fn passes(result: io::Result<()>, behind_the_check: &[libc::c_int]) -> io::Result<()> {
     match result {
         Err(error)

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setpriority_process, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Gid, Resource, Rlimit, Uid, getrlimit, set_dumpable_behavior,
+    setpriority_process, setrlimit,
+};
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, capabilities_secure_bits,
     configure_capability_in_ambient_set, set_capabilities, set_capabilities_secure_bits,
@@ -39,6 +42,10 @@ pub(super) fn acts() -> Vec<Act> {
             set_capabilities_secure_bits(bits).map_err(io::Error::from)
         }),
         apart("raise a resource limit", raise_limit),
+        apart("allow core dumps", allow_core_dumps),
+        apart("become traceable", || {
+            set_dumpable_behavior(DumpableBehavior::Dumpable).map_err(io::Error::from)
+        }),
         apart("raise its own priority", || {
             setpriority_process(None, EAGER).map_err(io::Error::from)
         }),
@@ -73,6 +80,19 @@ fn raise_ambient() -> io::Result<()> {
     sets.inheritable |= CapabilitySet::CHOWN;
     set_capabilities(None, sets).ok();
     configure_capability_in_ambient_set(CapabilitySet::CHOWN, true).map_err(io::Error::from)
+}
+
+/// Of one page, which the kernel would allow whoever has not given up core dumps for good.
+fn allow_core_dumps() -> io::Result<()> {
+    let page = Some(4096);
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: page,
+            maximum: page,
+        },
+    )
+    .map_err(io::Error::from)
 }
 
 fn raise_limit() -> io::Result<()> {

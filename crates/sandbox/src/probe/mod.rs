@@ -1,8 +1,9 @@
 //! Tries each forbidden act for real and reports what came of it.
 //!
-//! An act that the kernel refuses is *denied*, with the error that it gave. An act that is let through is *succeeded*, unless the
-//! service's own [`Plan`] grants it. Every act undoes what it did, or fails harmlessly right behind the kernel's permission check,
-//! so that the same acts can be tried where nothing forbids them: that shows that a denial means something.
+//! An act that the kernel refuses is *denied*, with the error that it gave. An act that is let
+//! through is *succeeded*, unless the service's own [`Plan`] grants it. Every act undoes what it
+//! did, or fails harmlessly right behind the kernel's permission check, so that the same acts can
+//! be tried where nothing forbids them: that shows that a denial means something.
 
 mod acts;
 mod errno;
@@ -23,7 +24,8 @@ use acts::Act;
 /// The environment variable that [`Targets::from_environment`] reads.
 pub const TARGETS_VARIABLE: &str = "CASEMATE_PROVE_TARGETS";
 
-/// Other services' things to try, beside what every Linux has. The probe knows no service; whoever runs it names them.
+/// Other services' things to try, beside what every Linux has. The probe knows no service; whoever
+/// runs it names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Targets {
@@ -67,7 +69,8 @@ pub struct Attempt {
     pub group: String,
     /// What came of it.
     pub outcome: Outcome,
-    /// The error's name, such as `EPERM`. `ENOSYS` may mean that the kernel has no such call, or that a filter says so.
+    /// The error's name, such as `EPERM`. `ENOSYS` may mean that the kernel has no such call, or
+    /// that a filter says so.
     pub errno: Option<String>,
     /// Whether the plan grants the act, so that success is no breach.
     pub granted: bool,
@@ -100,7 +103,8 @@ impl Proof {
     }
 }
 
-/// Tries every act. Call it on the thread that was confined, with no other thread running: some acts try to make a child.
+/// Tries every act. Call it on the thread that was confined, with no other thread running: some
+/// acts try to make a child.
 #[must_use]
 pub fn attempt_all(plan: &Plan, targets: &Targets) -> Vec<Attempt> {
     acts::all(plan, targets)
@@ -109,7 +113,8 @@ pub fn attempt_all(plan: &Plan, targets: &Targets) -> Vec<Attempt> {
         .collect()
 }
 
-/// Tries every act and puts the answers beside what confinement reported. `confined` is `None` for the control.
+/// Tries every act and puts the answers beside what confinement reported. `confined` is `None` for
+/// the control.
 #[must_use]
 pub fn prove(stem: &str, plan: &Plan, targets: &Targets, confined: Option<&Confined>) -> Proof {
     let report = confined.map(|confined| confined.report().clone());

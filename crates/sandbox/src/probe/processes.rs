@@ -105,14 +105,16 @@ fn program(name: &str, attempt: impl FnOnce() -> io::Result<()> + 'static) -> Ac
     Act::new("programs", name, attempt)
 }
 
-/// Runs it with an argument that is too long, which the kernel says only of a program that it would run: one that replaced this
-/// process could not report. (A kernel before 6.8 says so before it looks at the file.)
+/// Runs it with an argument that is too long, which the kernel says only of a program that it would
+/// run: one that replaced this process could not report. (A kernel before 6.8 says so before it
+/// looks at the file.)
 fn run(path: &CStr) -> io::Result<()> {
     let refused = raw::exec_with_long_argument(None, path);
     passes(Err(refused), &[libc::E2BIG])
 }
 
-/// A script would be run by /bin/sh; the header of an ELF file is enough to get past the permission.
+/// A script would be run by /bin/sh; the header of an ELF file is enough to get past the
+/// permission.
 fn run_written(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let path = files::scratch(directory, "program");
@@ -141,7 +143,8 @@ fn run_from_memory() -> io::Result<()> {
     )
 }
 
-/// Its own UTS namespace, so that nothing changes. Where that can't be opened, standard input does: EINVAL comes behind the filter.
+/// Its own UTS namespace, so that nothing changes. Where that can't be opened, standard input does:
+/// EINVAL comes behind the filter.
 fn enter_namespace() -> io::Result<()> {
     let own = std::fs::File::open("/proc/self/ns/uts");
     let entered = match &own {

@@ -13,7 +13,8 @@ use super::errno::passes;
 use super::{Act, Targets, files};
 use crate::Plan;
 
-/// Families and types: name, family, type, protocol (0: the family's own). rustix names no AF_ALG (38), AF_QIPCRTR (42), AF_SMC (43).
+/// Families and types: name, family, type, protocol (0: the family's own). rustix names no AF_ALG
+/// (38), AF_QIPCRTR (42), AF_SMC (43).
 const SOCKETS: [(&str, AddressFamily, SocketType, u32); 22] = [
     ("INET stream", AddressFamily::INET, SocketType::STREAM, 0),
     ("INET datagram", AddressFamily::INET, SocketType::DGRAM, 0),
@@ -44,7 +45,8 @@ const SOCKETS: [(&str, AddressFamily, SocketType, u32); 22] = [
     ("SMC", AddressFamily::from_raw(43), SocketType::STREAM, 0),
 ];
 
-/// Sockets that most machines have and that lead to the service manager, its peers and the system's users.
+/// Sockets that most machines have and that lead to the service manager, its peers and the system's
+/// users.
 const SYSTEM_SOCKETS: [&str; 3] = [
     "/run/systemd/private",
     "/run/dbus/system_bus_socket",

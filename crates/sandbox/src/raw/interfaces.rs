@@ -80,7 +80,8 @@ pub(crate) fn userfaultfd() -> io::Result<()> {
 
 /// `perf_event_open(2)` of the software clock, counting this process.
 pub(crate) fn perf_event() -> io::Result<()> {
-    // struct perf_event_attr, first version (64 bytes): type PERF_TYPE_SOFTWARE, size, config PERF_COUNT_SW_CPU_CLOCK
+    // struct perf_event_attr, first version (64 bytes): type PERF_TYPE_SOFTWARE, size, config
+    // PERF_COUNT_SW_CPU_CLOCK
     let mut attributes = [0_u32; 16];
     attributes[0] = 1;
     attributes[1] = 64;
@@ -141,7 +142,8 @@ pub(crate) fn set_time_of_day(seconds: i64, microseconds: i64) -> io::Result<()>
 pub(crate) fn adjust_time() -> io::Result<()> {
     // SAFETY: all of the structure's fields are numbers, for which zero is valid.
     let mut time: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the structure outlives both calls. The first asks only (modes 0), the second sets what the first told.
+    // SAFETY: the structure outlives both calls. The first asks only (modes 0), the second sets
+    // what the first told.
     unsafe {
         checked(libc::syscall(libc::SYS_adjtimex, &raw mut time))?;
         time.modes = libc::ADJ_TICK;
@@ -187,7 +189,8 @@ pub(crate) fn file_handle() -> io::Result<[u32; 34]> {
     let mut handle = [0_u32; 34];
     handle[0] = 128;
     let mut mount = 0;
-    // SAFETY: the buffer has the 128 bytes that its first field promises; `mount` outlives the call.
+    // SAFETY: the buffer has the 128 bytes that its first field promises; `mount` outlives the
+    // call.
     done(unsafe {
         libc::syscall(
             libc::SYS_name_to_handle_at,
@@ -203,7 +206,8 @@ pub(crate) fn file_handle() -> io::Result<[u32; 34]> {
 
 /// `open_by_handle_at(2)`.
 pub(crate) fn open_handle(handle: &[u32; 34]) -> io::Result<()> {
-    // SAFETY: the kernel reads no more than the structure's first field promises, which is within the buffer.
+    // SAFETY: the kernel reads no more than the structure's first field promises, which is within
+    // the buffer.
     owned(unsafe {
         libc::syscall(
             libc::SYS_open_by_handle_at,

@@ -65,7 +65,8 @@ pub(crate) fn posix_queue() -> io::Result<()> {
 /// Maps a fresh page with the protection `first`, then changes that to `then`; unmaps it again.
 pub(crate) fn map_page(first: libc::c_int, then: Option<libc::c_int>) -> io::Result<()> {
     const PAGE: usize = 4096;
-    // SAFETY: a new private mapping at a place of the kernel's choice; nothing refers to it but this function, which unmaps it.
+    // SAFETY: a new private mapping at a place of the kernel's choice; nothing refers to it but
+    // this function, which unmaps it.
     unsafe {
         let page = libc::mmap(
             std::ptr::null_mut(),

@@ -1,4 +1,5 @@
-//! The system calls that no safe wrapper covers, one small function each. Nothing here decides anything.
+//! The system calls that no safe wrapper covers, one small function each. Nothing here decides
+//! anything.
 #![expect(
     unsafe_code,
     reason = "raw system calls; each block says why it is sound"
@@ -35,11 +36,12 @@ fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Makes a system call whose arguments are all plain numbers. `number` must be one whose effect does not touch this program's
-/// memory, descriptors or control flow; hence private.
+/// Makes a system call whose arguments are all plain numbers. `number` must be one whose effect
+/// does not touch this program's memory, descriptors or control flow; hence private.
 fn plain(number: libc::c_long, arguments: [i64; 5]) -> libc::c_long {
     let [a, b, c, d, e] = arguments;
-    // SAFETY: no argument is a pointer that the kernel could follow into memory of ours; see above for the rest.
+    // SAFETY: no argument is a pointer that the kernel could follow into memory of ours; see above
+    // for the rest.
     unsafe { libc::syscall(number, a, b, c, d, e) }
 }
 
@@ -53,15 +55,17 @@ pub(crate) fn landlock_abi() -> io::Result<i64> {
     ))
 }
 
-/// `unshare(2)`. With `CLONE_THREAD` it is a no-op for a process with one thread and EINVAL for one with more.
+/// `unshare(2)`. With `CLONE_THREAD` it is a no-op for a process with one thread and EINVAL for one
+/// with more.
 pub(crate) fn unshare(flags: libc::c_int) -> io::Result<()> {
     done(plain(libc::SYS_unshare, [i64::from(flags), 0, 0, 0, 0]))
 }
 
-/// `fork(2)` by glibc, for a child that goes on: runs `act` in it, and tells what came of it through the exit status.
-/// `Err` of the outer result means that no child could be made.
+/// `fork(2)` by glibc, for a child that goes on: runs `act` in it, and tells what came of it
+/// through the exit status. `Err` of the outer result means that no child could be made.
 pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::Result<()>> {
-    // SAFETY: called with no other thread running (the probe's contract), so that the child finds every lock free.
+    // SAFETY: called with no other thread running (the probe's contract), so that the child finds
+    // every lock free.
     let child = unsafe { libc::fork() };
     if child < 0 {
         return Err(io::Error::last_os_error());
@@ -80,7 +84,8 @@ pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::R
 /// Waits for a child; its exit status, or `EINTR` when a signal ended it.
 fn wait_for(child: libc::c_int) -> io::Result<libc::c_int> {
     let mut status = 0;
-    // SAFETY: `status` outlives the call. __WALL also waits for a child that does not signal its end.
+    // SAFETY: `status` outlives the call. __WALL also waits for a child that does not signal its
+    // end.
     done(libc::c_long::from(unsafe {
         libc::waitpid(child, &raw mut status, libc::__WALL)
     }))?;
@@ -95,7 +100,8 @@ fn wait_for(child: libc::c_int) -> io::Result<libc::c_int> {
 fn child_that_ends(number: libc::c_long, arguments: [i64; 5]) -> io::Result<()> {
     let child = plain(number, arguments);
     if child == 0 {
-        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the parent's changes.
+        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the
+        // parent's changes.
         unsafe { libc::_exit(0) }
     }
     wait_for(libc::c_int::try_from(checked(child)?).map_err(io::Error::other)?).map(drop)
@@ -122,7 +128,8 @@ pub(crate) fn clone3() -> io::Result<()> {
     // struct clone_args, first version (64 bytes): the fifth field is the exit signal
     let mut arguments = [0_u64; 8];
     arguments[4] = u64::from(libc::SIGCHLD.unsigned_abs());
-    // SAFETY: the kernel reads the 64 bytes that it is told of, and no field of them points anywhere.
+    // SAFETY: the kernel reads the 64 bytes that it is told of, and no field of them points
+    // anywhere.
     let child = unsafe {
         libc::syscall(
             libc::SYS_clone3,
@@ -137,12 +144,13 @@ pub(crate) fn clone3() -> io::Result<()> {
     wait_for(libc::c_int::try_from(checked(child)?).map_err(io::Error::other)?).map(drop)
 }
 
-/// `vfork(2)`: the child shares memory and stack with the parent, so parent and child part within one assembly block.
+/// `vfork(2)`: the child shares memory and stack with the parent, so parent and child part within
+/// one assembly block.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn vfork() -> io::Result<()> {
     let result: i64;
-    // SAFETY: the child (rax 0) calls exit_group(0) without touching memory; the parent goes on with its registers as they were but
-    // for those that `syscall` clobbers.
+    // SAFETY: the child (rax 0) calls exit_group(0) without touching memory; the parent goes on
+    // with its registers as they were but for those that `syscall` clobbers.
     unsafe {
         std::arch::asm!(
             "syscall",
@@ -168,8 +176,9 @@ pub(crate) fn vfork() -> io::Result<()> {
 /// Longest single argument that `execve(2)` takes (`MAX_ARG_STRLEN`), in bytes.
 const ARGUMENT_BYTES_MAX: usize = 128 * 1024;
 
-/// `execveat(2)` of the program `path`, or of `directory` itself when `path` is empty, with an argument that is too long: a kernel that lets the
-/// exec through answers E2BIG, and the caller lives on.
+/// `execveat(2)` of the program `path`, or of `directory` itself when `path` is empty, with an
+/// argument that is too long: a kernel that lets the exec through answers E2BIG, and the caller
+/// lives on.
 pub(crate) fn exec_with_long_argument(directory: Option<BorrowedFd<'_>>, path: &CStr) -> io::Error {
     let mut long_argument = vec![b'x'; ARGUMENT_BYTES_MAX];
     long_argument.push(0);
@@ -180,8 +189,9 @@ pub(crate) fn exec_with_long_argument(directory: Option<BorrowedFd<'_>>, path: &
     ];
     let environment = [std::ptr::null::<libc::c_char>()];
     let directory = directory.map_or(libc::AT_FDCWD, |fd| fd.as_raw_fd());
-    // SAFETY: both arrays end with a null pointer, every string in them with a NUL, and all outlive the call. It can only return
-    // with an error: an argument beyond the kernel's limit never reaches the new program.
+    // SAFETY: both arrays end with a null pointer, every string in them with a NUL, and all outlive
+    // the call. It can only return with an error: an argument beyond the kernel's limit never
+    // reaches the new program.
     unsafe {
         libc::syscall(
             libc::SYS_execveat,
@@ -209,7 +219,8 @@ pub(crate) fn set_namespace(namespace: BorrowedFd<'_>) -> io::Result<()> {
     ))
 }
 
-/// `ptrace(2)`: PTRACE_SEIZE, which attaches without stopping. The kernel detaches when the caller ends.
+/// `ptrace(2)`: PTRACE_SEIZE, which attaches without stopping. The kernel detaches when the caller
+/// ends.
 pub(crate) fn ptrace_seize(pid: libc::pid_t) -> io::Result<()> {
     done(plain(
         libc::SYS_ptrace,
@@ -228,7 +239,8 @@ pub(crate) fn process_memory(number: libc::c_long, pid: libc::pid_t) -> io::Resu
         iov_base: std::ptr::without_provenance_mut(4096),
         iov_len: 1,
     };
-    // SAFETY: the local vector names one byte that outlives the call; the remote one is followed in the other process only.
+    // SAFETY: the local vector names one byte that outlives the call; the remote one is followed in
+    // the other process only.
     done(unsafe {
         libc::syscall(
             number,

@@ -20,12 +20,13 @@ pub(crate) enum Extent {
 
 /// When a system call is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
+enum Grant {
     /// With any arguments.
     Always,
     /// Only where the plan grants listening on Unix sockets.
     Listen,
-    /// There too, and where it grants the Internet: a resolver binds the local end of its UDP sockets.
+    /// There too, and where it grants the Internet: a resolver binds the local end of its UDP
+    /// sockets.
     Bind,
     /// Only with the arguments that `limits` in this file names.
     Limited,
@@ -37,46 +38,68 @@ macro_rules! calls {
     };
 }
 
-/// Every system call that a service may make: name with the prefix `SYS_`, number on this machine, condition.
+/// A system call's name with the prefix `SYS_`, its number on this machine, and when it is allowed.
+type Call = (&'static str, libc::c_long, Grant);
+
+/// Every system call that a service may make.
 ///
-/// Deliberately absent, though a library asks for it: `memfd_create` (tracing-journald would pass a message of more than the socket's
-/// send buffer, about 200 kB, by memfd; no log line is that long), `uname`, `readlink` and `sched_setaffinity`.
-pub const SYSTEM_CALLS: &[(&str, libc::c_long, Grant)] = calls! {
+/// Deliberately absent, though a library asks for it: `memfd_create` (tracing-journald would pass a
+/// message of more than the socket's send buffer, about 200 kB, by memfd; no log line is that
+/// long), `uname`, `readlink` and `sched_setaffinity`.
+const SYSTEM_CALLS: &[Call] = calls! {
     Always:
         // memory
         SYS_brk SYS_munmap SYS_mremap SYS_madvise
         // threads and their end
-        SYS_futex SYS_set_robust_list SYS_rseq SYS_sched_yield SYS_sched_getaffinity SYS_gettid SYS_getpid SYS_exit SYS_exit_group
+        SYS_futex SYS_set_robust_list SYS_rseq SYS_sched_yield SYS_sched_getaffinity SYS_gettid
+        SYS_getpid SYS_exit SYS_exit_group
         // signals that the process handles, not those that it could send
         SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigreturn SYS_sigaltstack SYS_restart_syscall
         // time
         SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_nanosleep SYS_gettimeofday
         // files: what may be opened is Landlock's matter
-        SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_close SYS_lseek SYS_fstat SYS_newfstatat SYS_statx SYS_fstatfs
-        SYS_fsync SYS_fdatasync SYS_ftruncate SYS_fallocate SYS_flock SYS_getdents64 SYS_unlinkat SYS_renameat SYS_renameat2
+        SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_close SYS_lseek
+        SYS_fstat SYS_newfstatat SYS_statx SYS_fstatfs
+        SYS_fsync SYS_fdatasync SYS_ftruncate SYS_fallocate SYS_flock SYS_getdents64 SYS_unlinkat
+        SYS_renameat SYS_renameat2
         // readiness
-        SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_pipe2 SYS_ppoll
+        SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_pipe2
+        SYS_ppoll
         // sockets that exist already, and Unix sockets to connect
-        SYS_connect SYS_accept4 SYS_shutdown SYS_getsockname SYS_getpeername SYS_getsockopt SYS_recvfrom SYS_recvmsg SYS_sendto SYS_sendmsg
+        SYS_connect SYS_accept4 SYS_shutdown SYS_getsockname SYS_getpeername SYS_getsockopt
+        SYS_recvfrom SYS_recvmsg SYS_sendto SYS_sendmsg
         // what a program asks about itself
         SYS_getrandom SYS_getuid SYS_geteuid SYS_getgid SYS_getegid SYS_getrusage SYS_sysinfo;
     Listen: SYS_listen;
     Bind: SYS_bind;
     Limited:
-        SYS_mmap SYS_mprotect SYS_clone SYS_clone3 SYS_openat SYS_mkdirat SYS_fcntl SYS_ioctl SYS_prctl SYS_prlimit64 SYS_tgkill SYS_socket
+        SYS_kill SYS_mmap SYS_mprotect SYS_clone SYS_clone3 SYS_openat SYS_mkdirat SYS_fcntl
+        SYS_ioctl SYS_prctl SYS_prlimit64 SYS_tgkill SYS_socket
         SYS_socketpair SYS_setsockopt;
 };
 
 /// The calls that only this architecture still has, for which glibc does not use the newer form.
 #[cfg(target_arch = "x86_64")]
-const LEGACY_CALLS: &[(&str, libc::c_long, Grant)] = calls! {
-    Always: SYS_epoll_wait SYS_poll SYS_stat SYS_lstat SYS_unlink SYS_rmdir SYS_rename SYS_time;
+const LEGACY_CALLS: &[Call] = calls! {
+    Always: SYS_epoll_wait SYS_poll SYS_stat SYS_lstat SYS_unlink SYS_rmdir SYS_rename;
     Limited: SYS_mkdir;
 };
 #[cfg(not(target_arch = "x86_64"))]
-const LEGACY_CALLS: &[(&str, libc::c_long, Grant)] = &[];
+const LEGACY_CALLS: &[Call] = &[];
 
-/// Bits of a `clone` that makes a thread and nothing else must match [`libc::CLONE_THREAD`] exactly.
+/// The names of every system call that a confined service may make, some only with certain
+/// arguments or by certain plans. A unit's `SystemCallFilter=` needs these, and those that its
+/// start takes.
+pub fn system_calls() -> impl Iterator<Item = &'static str> {
+    calls().map(|(name, ..)| name.trim_start_matches("SYS_"))
+}
+
+fn calls() -> impl Iterator<Item = &'static Call> {
+    SYSTEM_CALLS.iter().chain(LEGACY_CALLS)
+}
+
+/// Bits of a `clone` that makes a thread and nothing else must match [`libc::CLONE_THREAD`]
+/// exactly.
 const CLONE_MASK: u64 = flag(
     libc::CLONE_THREAD
         | libc::CLONE_NEWNS
@@ -125,8 +148,9 @@ fn arch() -> Result<TargetArch, BackendError> {
     std::env::consts::ARCH.try_into()
 }
 
-/// ENOSYS for `clone3`, whose flags lie in memory that a filter can't read: glibc then makes threads by `clone`. It would take EPERM for
-/// a failure. Of two filters' errors the kernel takes the one installed last, so this one comes first and the list lets `clone3` through to it.
+/// ENOSYS for `clone3`, whose flags lie in memory that a filter can't read: glibc then makes
+/// threads by `clone`. It would take EPERM for a failure. Of two filters' errors the kernel takes
+/// the one installed last, so this one comes first and the list lets `clone3` through to it.
 fn without_clone3() -> Result<BpfProgram, BackendError> {
     let rules = Rules::from([(libc::SYS_clone3, Vec::new())]);
     SeccompFilter::new(rules, SeccompAction::Allow, errno(libc::ENOSYS), arch()?)?.try_into()
@@ -135,7 +159,7 @@ fn without_clone3() -> Result<BpfProgram, BackendError> {
 /// The allow list for a plan; `own_pid` is the one process that signals may go to.
 fn allow_list(plan: &Plan, own_pid: u64) -> Result<BpfProgram, BackendError> {
     let mut rules = Rules::new();
-    for (_, number, grant) in SYSTEM_CALLS.iter().chain(LEGACY_CALLS) {
+    for (_, number, grant) in calls() {
         let granted = match grant {
             Grant::Always => true,
             Grant::Listen => plan.has_bind(),
@@ -149,6 +173,10 @@ fn allow_list(plan: &Plan, own_pid: u64) -> Result<BpfProgram, BackendError> {
     rules.insert(libc::SYS_clone3, Vec::new());
     rules.extend(limits(own_pid)?);
     rules.extend(sockets(plan)?);
+    if plan.has_reload_manager() {
+        let hang_up = vec![is(0, 1)?, is(1, flag(libc::SIGHUP))?];
+        rules.insert(libc::SYS_kill, rule(hang_up)?);
+    }
     SeccompFilter::new(rules, errno(libc::EPERM), SeccompAction::Allow, arch()?)?.try_into()
 }
 
@@ -255,3 +283,6 @@ fn sockets(plan: &Plan) -> Result<Rules, BackendError> {
         (libc::SYS_setsockopt, one_of(1, &levels)?),
     ]))
 }
+
+#[cfg(test)]
+mod tests;

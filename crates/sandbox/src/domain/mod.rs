@@ -1,4 +1,5 @@
-//! The Landlock domain: which files may be opened, and what else Landlock can forbid on this kernel.
+//! The Landlock domain: which files may be opened, and what else Landlock can forbid on this
+//! kernel.
 
 use std::path::Path;
 
@@ -41,9 +42,11 @@ pub(crate) fn gaps(abi: i32) -> Vec<String> {
         .collect()
 }
 
-/// Enforces the plan's rules on the calling thread and what it spawns; returns the ABI that they were made for.
+/// Enforces the plan's rules on the calling thread and what it spawns; returns the ABI that they
+/// were made for.
 ///
-/// The rules ask for exactly what the running kernel's ABI has, and then for all of it: an answer short of "fully enforced" is an error.
+/// The rules ask for exactly what the running kernel's ABI has, and then for all of it: an answer
+/// short of "fully enforced" is an error.
 pub(crate) fn enforce(plan: &Plan) -> Result<i32, Error> {
     let kernel = raw::landlock_abi().map_err(Error::LandlockMissing)?;
     let version = i32::try_from(kernel)
@@ -69,13 +72,17 @@ fn handled(plan: &Plan, abi: ABI) -> Result<RulesetCreated, RulesetError> {
         .handle_access(AccessFs::from_all(abi))?;
     let mut net = AccessNet::from_all(abi);
     if plan.has_internet() {
-        // a resolver binds the local end of its UDP sockets, so only listening for TCP remains forbidden
+        // a resolver binds the local end of its UDP sockets, so only listening for TCP remains
+        // forbidden
         net &= BitFlags::from(AccessNet::BindTcp);
     }
     if !net.is_empty() {
         ruleset = ruleset.handle_access(net)?;
     }
-    let scopes = Scope::from_all(abi);
+    let mut scopes = Scope::from_all(abi);
+    if plan.has_reload_manager() {
+        scopes &= !BitFlags::from(Scope::Signal);
+    }
     if !scopes.is_empty() {
         ruleset = ruleset.scope(scopes)?;
     }
@@ -104,7 +111,8 @@ fn rules(plan: &Plan, abi: ABI, mut ruleset: RulesetCreated) -> Result<RulesetCr
     Ok(ruleset)
 }
 
-/// Adds a rule. The path must exist even where this kernel has nothing to grant for it, so that a plan fails on every kernel or on none.
+/// Adds a rule. The path must exist even where this kernel has nothing to grant for it, so that a
+/// plan fails on every kernel or on none.
 fn allow(
     ruleset: RulesetCreated,
     path: &Path,
@@ -131,3 +139,6 @@ fn allow(
         .add_rule(PathBeneath::new(fd, access))
         .map_err(refused)
 }
+
+#[cfg(test)]
+mod tests;
