@@ -56,6 +56,14 @@ let
     ];
   };
 
+  # NixOS has nothing of its own in these folders.
+  pathsIn =
+    text:
+    concatMap (part: if builtins.isString part then [ ] else [ (builtins.head part) ]) (
+      builtins.split "(/usr/(lib|libexec|share)/[a-zA-Z0-9./_-]*)" text
+    );
+  links = attrNames machine.systemd.tmpfiles.settings.casemate-tests;
+
   perTest = concatMap (
     name:
     let
@@ -63,6 +71,9 @@ let
     in
     [
       (that "${name} runs an empty script" (test.testScript != ""))
+      (none "what ${name} names that is not in its machine" (
+        filter (path: !builtins.any (link: lib.hasPrefix link path) links) (pathsIn test.testScript)
+      ))
       (that "${name} has another machine than the rest" (
         (host test.nodes.machine).environment == machine.environment
       ))

@@ -40,6 +40,7 @@ let
         { base_url = "https://llm.example:8443"; }
         { base_url = "https://llm.example:8443/other"; }
         { base_url = "https://declared.example/v1"; }
+        { base_url = "http://undeclared.example/v1"; }
         { base_url = "http://ollama.lan:11434/v1"; }
       ];
       credentials."provider.openai" = "/etc/credstore.encrypted/provider.openai";

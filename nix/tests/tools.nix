@@ -15,10 +15,13 @@ casemate.overrideAttrs (package: {
   # For the shebang lines.
   buildInputs = package.buildInputs ++ [ (python3.withPackages (packages: [ packages.selenium ])) ];
 
+  # ask_in_browser.py is the command ask-in-browser.
   postInstall = ''
-    for tool in ${../../vm-tests/tools}/*; do
-      install --mode=0755 $tool $out/bin/
-      wrapProgram $out/bin/$(basename $tool) --prefix PATH : ${
+    for script in ${../../vm-tests/tools}/*.py; do
+      name=$(basename $script .py)
+      tool=$out/bin/''${name//_/-}
+      install -m 0755 $script $tool
+      wrapProgram $tool --prefix PATH : ${
         lib.makeBinPath [
           chromedriver
           chromium

@@ -53,6 +53,7 @@ let
     mapAttrs' = rename: set: listToAttrs (map (name: rename name set.${name}) (attrNames set));
     mapAttrsToList = what: set: map (name: what name set.${name}) (attrNames set);
 
+    hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
     hasSuffix =
       suffix: text:
       let

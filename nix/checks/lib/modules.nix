@@ -159,8 +159,6 @@ let
     path: options: freeform: definitions:
     let
       sets = concatMap pushDown definitions;
-      unknown = filter (name: !hasAttr name options) (namesOf sets);
-      defined = filter (name: concatMap discharge (having name sets) != [ ]) unknown;
     in
     if isType "option" options then
       settle path options.type (
@@ -170,13 +168,30 @@ let
     else
       mapAttrs (name: inner: evalTree (path ++ [ name ]) inner null (having name sets)) options
       // (
-        if freeform != null then
-          settle path freeform (map (set: removeAttrs set (attrNames options)) sets)
-        else if defined != [ ] then
-          throw "there is no option `${show (path ++ [ (head defined) ])}'"
-        else
+        if freeform == null then
           { }
+        else
+          settle path freeform (map (set: removeAttrs set (attrNames options)) sets)
       );
+
+  # Paths that have a value and no option.
+  unknown =
+    path: options: definitions:
+    let
+      sets = concatMap pushDown definitions;
+    in
+    if isType "option" options then
+      [ ]
+    else
+      concatMap (
+        name:
+        if hasAttr name options then
+          unknown (path ++ [ name ]) options.${name} (having name sets)
+        else if concatMap discharge (having name sets) == [ ] then
+          [ ]
+        else
+          [ (show (path ++ [ name ])) ]
+      ) (namesOf sets);
 
   mergeOptions =
     path: sets:
@@ -220,12 +235,15 @@ let
       flat = concatMap call modules;
       freeforms = filter (type: type != null) (map (module: module.freeform) flat);
       options = mergeOptions prefix (map (module: module.options) flat);
-      config = evalTree prefix options (if freeforms == [ ] then null else head freeforms) (
-        map (module: module.config) flat
-      );
+      freeform = if freeforms == [ ] then null else head freeforms;
+      definitions = map (module: module.config) flat;
+      # What modules see is not checked for unknown options: the check asks them for their conditions.
+      config = evalTree prefix options freeform definitions;
+      strays = if freeform == null then unknown prefix options definitions else [ ];
     in
     {
-      inherit config options;
+      inherit options;
+      config = if strays == [ ] then config else throw "there is no option `${head strays}'";
     };
 in
 {
