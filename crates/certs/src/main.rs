@@ -1,0 +1,7 @@
+//! Starts `casemate-certs`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    casemate_certs::condition(daemon::once::<casemate_certs::Certs>())
+}
