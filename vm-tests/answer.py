@@ -14,20 +14,22 @@ CURL = "curl --silent --show-error --max-time 60 --cacert /var/lib/casemate/cert
 LOADER_BYTES = 2048
 FRAME_BYTES = 12288
 
-# Questions in a reader's own words, and the chapter of the FAQ that answers each.
+# Questions in a reader's own words, the chapter of the FAQ that answers each, and words that its answer must hold.
 QUESTIONS = [
-    ("How do I put a package on hold so that it is not upgraded?", "pkg-basics"),
-    ("How is the name Debian pronounced?", "basic-defs"),
-    ("Where do the codenames of the releases come from?", "ftparchives"),
-    ("Can I install rpm packages from Red Hat on Debian?", "compatibility"),
-    ("How do I report a bug in a package?", "support"),
-    ("May I make and sell Debian CDs?", "redistributing"),
-    ("How can I become a Debian developer?", "contributing"),
-    ("How do I remove an old kernel package safely?", "kernel"),
-    ("How can I make all programs use the same paper size?", "customizing"),
-    ("Where can I get the installation images?", "getting-debian"),
-    ("My wireless network card does not work, what should I do?", "software"),
-    ("Must I go into single user mode to upgrade a package?", "uptodate"),
+    ("How is the name Debian pronounced?", "basic-defs", "Deb'-ee-en"),
+    ("Where can I get the installation images?", "getting-debian", "Debian website"),
+    ("If I am unsure, which distribution should I install?", "choosing", "stable"),
+    ("How can I convert an rpm package into a Debian package?", "compatibility", "Alien package"),
+    ("Where do I get firmware for a device that needs non-free firmware?", "software", "non-free firmware"),
+    ("Which characters are the codenames taken from?", "ftparchives", "Toy Story"),
+    ("Where are the old releases archived?", "ftparchives", "snapshot"),
+    ("What is a virtual package?", "pkg-basics", "generic name"),
+    ("How do I update the package lists with apt-get?", "pkgtools", "apt update"),
+    ("Must I go into single user mode to upgrade a package?", "uptodate", ""),
+    ("How do I delete an old kernel image?", "kernel", "dpkg --purge linux-image"),
+    ("Where is the system's default paper size set?", "customizing", "/etc/papersize"),
+    ("Is there a web forum for Debian users?", "support", "Debian User Forums"),
+    ("How can I become a Debian developer?", "contributing", "membership"),
 ]
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -121,7 +123,7 @@ with subtest("a visitor asks in a browser, is answered with the source, and find
 
 with subtest("other questions find their chapter of the handbook"):
     for question, name in [
-        ("Which files can I add as documents?", "Add documents"),
+        ("Which file types can I add?", "Add documents"),
         ("How do I connect an AI provider?", "Connect a provider"),
         ("What do I have to back up?", "Back up and restore"),
         ("How do I erase everything that a bot holds?", "Privacy requests"),
@@ -187,12 +189,12 @@ with subtest("a corpus that others wrote: Debian's FAQ"):
     machine.succeed("printf 'title = \"Debian FAQ\"\\n' > /tmp/faq.toml")
     add_bot("faq", "/tmp/faq.toml", f"$(ls {FAQ}/*.en.html | grep --invert-match /index)")
     missed = []
-    for question, chapter in QUESTIONS:
+    for question, chapter, words in QUESTIONS:
         answer = events(post("faq/v1/conversations", {"id": str(uuid.uuid4()), "text": question}))
         found = [source["document"] for source in sources(answer)]
         machine.log(f"{question} {found} {whole(answer)}")
-        if f"{chapter}.en.html" not in found:
-            missed.append((question, chapter, found))
+        if f"{chapter}.en.html" not in found or words not in whole(answer):
+            missed.append((question, chapter, words, found))
     t.assertEqual(missed, [])
 
 with subtest("the bots know nothing of one another"):

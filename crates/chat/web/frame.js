@@ -203,10 +203,10 @@ function start() {
     if (role === "visitor") body.textContent = text;
     else paint(body, text);
     log.append(message);
-    cite(message, sources);
+    cite(message, text, sources);
     return message;
   };
-  const cite = (message, sources) => {
+  const cite = (message, text, sources) => {
     message.querySelector(".sources")?.remove();
     if (!sources.length) return;
     const section = make("section", "sources");
@@ -215,7 +215,7 @@ function start() {
       const item = make("li");
       item.dir = "auto";
       item.append(make("cite", "", [...new Set([title || name, heading])].filter(Boolean).join(" › ")));
-      if (quote) item.append(make("blockquote", "", quote));
+      if (quote && !text.includes(quote)) item.append(make("blockquote", "", quote));
       list.append(item);
     }
     section.append(make("h2", "", t.sources), list);
@@ -362,7 +362,7 @@ function start() {
       cancelAnimationFrame(drawn);
       latest = text;
       draw();
-      cite(message, sources);
+      cite(message, text, sources);
       delete state.pending;
       status("");
     } catch (error) {
