@@ -42,7 +42,8 @@ pub struct Passage {
     /// The heading that the passage stands under. May be empty.
     #[serde(default)]
     pub heading: String,
-    /// The passage itself.
+    /// The passage itself, as readable text without markup: a blank line between blocks, a line for each item of a list
+    /// (`- `, `1. `), code with its line breaks.
     pub text: String,
 }
 
