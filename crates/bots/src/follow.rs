@@ -122,7 +122,10 @@ mod tests {
 
     impl World for Stand {
         fn wanted(&self) -> Listing {
-            Listing { bots: self.files.borrow().clone(), skipped: Vec::new() }
+            Listing {
+                bots: self.files.borrow().clone(),
+                skipped: Vec::new(),
+            }
         }
         fn present(&self) -> Option<BTreeSet<BotName>> {
             self.sockets.borrow().clone()
@@ -148,7 +151,12 @@ mod tests {
     }
 
     fn stand(files: &[&str], sockets: &[&str]) -> Stand {
-        Stand { files: bots(files).into(), sockets: Some(bots(sockets)).into(), slowness: 5, ..Stand::default() }
+        Stand {
+            files: bots(files).into(),
+            sockets: Some(bots(sockets)).into(),
+            slowness: 5,
+            ..Stand::default()
+        }
     }
 
     #[test]
@@ -163,19 +171,28 @@ mod tests {
         let stand = stand(&["a"], &[]);
         stand.changes.borrow_mut().push_back(bots(&["a", "b"]));
         follow(&stand).unwrap();
-        assert_eq!((stand.present(), stand.reloads.get()), (Some(bots(&["a", "b"])), 2));
+        assert_eq!(
+            (stand.present(), stand.reloads.get()),
+            (Some(bots(&["a", "b"])), 2)
+        );
     }
 
     #[test]
     fn where_sockets_cannot_be_seen_it_asks_once() {
-        let stand = Stand { files: bots(&["a"]).into(), ..Stand::default() };
+        let stand = Stand {
+            files: bots(&["a"]).into(),
+            ..Stand::default()
+        };
         follow(&stand).unwrap();
         assert_eq!(stand.reloads.get(), 1);
     }
 
     #[test]
     fn a_process_1_that_does_not_follow_is_reported_with_the_bots() {
-        let stand = Stand { deaf: true, ..stand(&["a", "b"], &["b", "c"]) };
+        let stand = Stand {
+            deaf: true,
+            ..stand(&["a", "b"], &["b", "c"])
+        };
         let error = follow(&stand).unwrap_err().to_string();
         assert!(error.ends_with(": a, c"), "{error}");
         assert_eq!(stand.reloads.get(), ASKS);

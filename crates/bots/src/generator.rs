@@ -13,15 +13,26 @@ const NAME: &str = "casemate-bots-generator";
 
 fn main() -> ExitCode {
     let Some(normal) = std::env::args_os().nth(1) else {
-        report::warn("a generator is run by process 1 with the folders for its units (systemd.generator(7))");
+        report::warn(
+            "a generator is run by process 1 with the folders for its units (systemd.generator(7))",
+        );
         return ExitCode::FAILURE;
     };
     let listing = list(&[Path::new(DECLARED), Path::new(MADE)]);
     for skipped in &listing.skipped {
         report::warn_early(NAME, &skipped.to_string());
     }
-    if let Err(error) = write(Path::new(&normal), &links(&listing.bots), &UNIT_FOLDERS.map(Path::new)) {
-        report::warn_early(NAME, &format!("bots that were added do not start, as their links could not be written: {error}"));
+    if let Err(error) = write(
+        Path::new(&normal),
+        &links(&listing.bots),
+        &UNIT_FOLDERS.map(Path::new),
+    ) {
+        report::warn_early(
+            NAME,
+            &format!(
+                "bots that were added do not start, as their links could not be written: {error}"
+            ),
+        );
     }
     ExitCode::SUCCESS
 }

@@ -58,7 +58,9 @@ pub fn write(normal: &Path, links: &[Link], unit_folders: &[&Path]) -> io::Resul
     for link in links {
         let target = template(&link.template, unit_folders);
         match symlink(&target, folder.join(&link.name)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => outcome = outcome.and(Err(error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                outcome = outcome.and(Err(error))
+            }
             _ => {}
         }
     }
@@ -68,7 +70,10 @@ pub fn write(normal: &Path, links: &[Link], unit_folders: &[&Path]) -> io::Resul
 /// Where the template is. Process 1 goes by the link's name; a target that
 /// does not exist would only be unkind to people.
 fn template(name: &str, unit_folders: &[&Path]) -> PathBuf {
-    let found = unit_folders.iter().map(|folder| folder.join(name)).find(|path| path.exists());
+    let found = unit_folders
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.exists());
     found.unwrap_or_else(|| Path::new(UNIT_FOLDERS[3]).join(name))
 }
 
@@ -89,7 +94,13 @@ mod tests {
     fn a_bot_has_two_sockets() {
         let links = links(&bots(&["shop"]));
         let names: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-        assert_eq!(names, ["casemate-chat@shop.socket", "casemate-chat-operator@shop.socket"]);
+        assert_eq!(
+            names,
+            [
+                "casemate-chat@shop.socket",
+                "casemate-chat-operator@shop.socket"
+            ]
+        );
         assert_eq!(links[1].template, "casemate-chat-operator@.socket");
     }
 
@@ -98,12 +109,23 @@ mod tests {
         let (normal, units) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let template = units.path().join("casemate-chat@.socket");
         fs::write(&template, "").unwrap();
-        write(normal.path(), &links(&bots(&["a", "b"])), &[Path::new("/nonexistent"), units.path()]).unwrap();
+        write(
+            normal.path(),
+            &links(&bots(&["a", "b"])),
+            &[Path::new("/nonexistent"), units.path()],
+        )
+        .unwrap();
         let folder = normal.path().join(UPHOLDS);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 4);
-        assert_eq!(fs::read_link(folder.join("casemate-chat@a.socket")).unwrap(), template);
+        assert_eq!(
+            fs::read_link(folder.join("casemate-chat@a.socket")).unwrap(),
+            template
+        );
         let absent = fs::read_link(folder.join("casemate-chat-operator@b.socket")).unwrap();
-        assert_eq!(absent, Path::new("/usr/lib/systemd/system/casemate-chat-operator@.socket"));
+        assert_eq!(
+            absent,
+            Path::new("/usr/lib/systemd/system/casemate-chat-operator@.socket")
+        );
         // Once more is no error, and no bots are no folder.
         write(normal.path(), &links(&bots(&["a"])), &[]).unwrap();
         let empty = tempfile::tempdir().unwrap();
@@ -117,7 +139,13 @@ mod tests {
         let mut links = links(&bots(&["a"]));
         links[0].name = "absent/casemate-chat@a.socket".to_owned();
         assert!(write(normal.path(), &links, &[]).is_err());
-        assert!(normal.path().join(UPHOLDS).join(&links[1].name).is_symlink());
+        assert!(
+            normal
+                .path()
+                .join(UPHOLDS)
+                .join(&links[1].name)
+                .is_symlink()
+        );
     }
 
     proptest! {

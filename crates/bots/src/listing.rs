@@ -52,7 +52,11 @@ pub enum Why {
 
 impl std::fmt::Display for Skipped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?} is passed over, so no bot starts for it: {}", self.path, self.why)
+        write!(
+            f,
+            "{:?} is passed over, so no bot starts for it: {}",
+            self.path, self.why
+        )
     }
 }
 
@@ -67,7 +71,9 @@ pub fn sort<'a, N: AsRef<OsStr> + 'a>(entries: impl IntoIterator<Item = (&'a Pat
             continue;
         }
         let bot = match bot(name) {
-            Ok(bot) if listing.bots.len() == BOTS_MAX && !listing.bots.contains(&bot) => Err(Why::TooMany),
+            Ok(bot) if listing.bots.len() == BOTS_MAX && !listing.bots.contains(&bot) => {
+                Err(Why::TooMany)
+            }
             other => other,
         };
         match bot {
@@ -109,7 +115,9 @@ pub fn list(folders: &[&Path]) -> Listing {
 }
 
 fn names(folder: &Path) -> io::Result<Vec<std::ffi::OsString>> {
-    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+    fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -129,22 +137,43 @@ mod tests {
         for file in ["shop.toml", "help.toml"] {
             fs::write(declared.path().join(file), "").unwrap();
         }
-        for file in ["shop.toml", "zoo.toml", ".new.toml", "Shop.toml", "notes.txt"] {
+        for file in [
+            "shop.toml",
+            "zoo.toml",
+            ".new.toml",
+            "Shop.toml",
+            "notes.txt",
+        ] {
             fs::write(made.path().join(file), "").unwrap();
         }
         let listing = list(&[declared.path(), Path::new("/nonexistent"), made.path()]);
         assert_eq!(bots(&listing), ["help", "shop", "zoo"]);
         let skipped: Vec<String> = listing.skipped.iter().map(Skipped::to_string).collect();
         assert_eq!(skipped.len(), 2, "{skipped:?}");
-        assert!(skipped[0].contains("Shop.toml") && skipped[0].contains("'S'"), "{skipped:?}");
-        assert!(skipped[1].contains("notes.txt") && skipped[1].contains("NAME.toml"), "{skipped:?}");
+        assert!(
+            skipped[0].contains("Shop.toml") && skipped[0].contains("'S'"),
+            "{skipped:?}"
+        );
+        assert!(
+            skipped[1].contains("notes.txt") && skipped[1].contains("NAME.toml"),
+            "{skipped:?}"
+        );
     }
 
     #[test]
     fn a_folder_that_cannot_be_read_is_said_so() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let listing = list(&[file.path()]);
-        assert!(matches!(&listing.skipped[..], [Skipped { why: Why::Unreadable(_), .. }]), "{listing:?}");
+        assert!(
+            matches!(
+                &listing.skipped[..],
+                [Skipped {
+                    why: Why::Unreadable(_),
+                    ..
+                }]
+            ),
+            "{listing:?}"
+        );
     }
 
     #[test]
@@ -152,7 +181,10 @@ mod tests {
         let folder = Path::new("/bots");
         let names = (0..300).map(|n| (folder, format!("bot-{n:03}.toml")));
         let listing = sort(names);
-        assert_eq!((listing.bots.len(), listing.skipped.len()), (BOTS_MAX, 300 - BOTS_MAX));
+        assert_eq!(
+            (listing.bots.len(), listing.skipped.len()),
+            (BOTS_MAX, 300 - BOTS_MAX)
+        );
         assert_eq!(listing.skipped[0].why, Why::TooMany);
     }
 

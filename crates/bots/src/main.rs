@@ -10,7 +10,10 @@ use casemate_bots::report;
 fn main() -> ExitCode {
     match follow(&Machine) {
         Ok(listing) => {
-            listing.skipped.iter().for_each(|skipped| report::warn(&skipped.to_string()));
+            listing
+                .skipped
+                .iter()
+                .for_each(|skipped| report::warn(&skipped.to_string()));
             ExitCode::SUCCESS
         }
         Err(error) => {

@@ -33,7 +33,8 @@ pub fn warn_early(program: &str, text: &str) {
     let mut options = std::fs::OpenOptions::new();
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let kernel = options.write(true).custom_flags(flags).open(KERNEL_LOG);
-    let written = kernel.and_then(|mut log| log.write_all(format!("<4>{program}: {text}\n").as_bytes()));
+    let written =
+        kernel.and_then(|mut log| log.write_all(format!("<4>{program}: {text}\n").as_bytes()));
     if written.is_err() {
         warn(&text);
     }
@@ -41,5 +42,7 @@ pub fn warn_early(program: &str, text: &str) {
 
 /// The text in one line, since a line break would begin another field.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }

@@ -21,7 +21,10 @@ pub struct Config {
 
 fn own_names() -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
-    let host = rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase();
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_ascii_lowercase();
     // A host name may be anything; one that is no DNS name cannot be visited.
     if host != "localhost" && ServerName::try_from(host.as_str()).is_ok() {
         names.push(host);
@@ -40,7 +43,10 @@ impl Config {
             return Err("`names` is empty; leave it out, or name what visitors use".to_owned());
         }
         if self.names.len() > NAMES_MAX {
-            return Err(format!("`names` has {} names, at most {NAMES_MAX} fit", self.names.len()));
+            return Err(format!(
+                "`names` has {} names, at most {NAMES_MAX} fit",
+                self.names.len()
+            ));
         }
         let mut names: Vec<ServerName<'static>> = Vec::new();
         for text in self.names.iter().map(String::as_str).chain(LOOPBACK) {
@@ -55,10 +61,14 @@ impl Config {
 
 fn name(text: &str) -> Result<ServerName<'static>, String> {
     if !text.is_ascii() {
-        return Err(format!("`names` has {text:?}; write an international name in its ASCII form, which starts with `xn--`"));
+        return Err(format!(
+            "`names` has {text:?}; write an international name in its ASCII form, which starts with `xn--`"
+        ));
     }
     if text.contains('*') {
-        return Err(format!("`names` has {text:?}; wildcards are not made, name each host"));
+        return Err(format!(
+            "`names` has {text:?}; wildcards are not made, name each host"
+        ));
     }
     // A trailing dot is no part of a name in a certificate (RFC 6125).
     let bare = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
@@ -76,31 +86,68 @@ mod tests {
 
     fn names(text: &str) -> Result<Vec<String>, String> {
         let config: Config = daemon::parse(text)?;
-        Ok(config.names()?.iter().map(|name| name.to_str().into_owned()).collect())
+        Ok(config
+            .names()?
+            .iter()
+            .map(|name| name.to_str().into_owned())
+            .collect())
     }
 
     #[test]
     fn without_a_file_the_machine_is_reached_locally() {
         let names = names("").unwrap();
         assert_eq!(names[0], "localhost");
-        assert!(names.ends_with(&["127.0.0.1".to_owned(), "::1".to_owned()]), "{names:?}");
+        assert!(
+            names.ends_with(&["127.0.0.1".to_owned(), "::1".to_owned()]),
+            "{names:?}"
+        );
     }
 
     #[test]
     fn names_are_lower_case_and_there_once() {
-        let read = names("names = ['Shop.Example.com', 'shop.example.com', 'b.example.', '10.0.0.9', '::1']").unwrap();
-        assert_eq!(read, ["shop.example.com", "b.example", "10.0.0.9", "::1", "127.0.0.1"]);
+        let read = names(
+            "names = ['Shop.Example.com', 'shop.example.com', 'b.example.', '10.0.0.9', '::1']",
+        )
+        .unwrap();
+        assert_eq!(
+            read,
+            [
+                "shop.example.com",
+                "b.example",
+                "10.0.0.9",
+                "::1",
+                "127.0.0.1"
+            ]
+        );
     }
 
     #[test]
     fn what_is_no_name_is_quoted() {
-        for text in ["https://shop.example", "shop.example:443", "", "a b", "*.shop.example", "a..b"] {
+        for text in [
+            "https://shop.example",
+            "shop.example:443",
+            "",
+            "a b",
+            "*.shop.example",
+            "a..b",
+        ] {
             let error = names(&format!("names = ['{text}']")).unwrap_err();
-            assert!(error.contains("`names`") && error.contains(&format!("{text:?}")), "{error}");
+            assert!(
+                error.contains("`names`") && error.contains(&format!("{text:?}")),
+                "{error}"
+            );
         }
-        assert!(names("names = ['bücher.example']").unwrap_err().contains("xn--"));
+        assert!(
+            names("names = ['bücher.example']")
+                .unwrap_err()
+                .contains("xn--")
+        );
         assert!(names("names = []").unwrap_err().contains("empty"));
-        assert!(names("name = ['a']").unwrap_err().ends_with("did you mean `names`?"));
+        assert!(
+            names("name = ['a']")
+                .unwrap_err()
+                .ends_with("did you mean `names`?")
+        );
     }
 
     proptest! {

@@ -57,11 +57,19 @@ fn check(now: UnixTime, names: &[ServerName<'_>], ca: &[u8], chain: &[u8]) -> Re
     let leaf = EndEntityCert::try_from(&leaf).map_err(unusable)?;
     let later = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + RENEW_BEFORE);
     for time in [now, later] {
-        leaf.verify_for_usage(&[ECDSA_P256_SHA256], std::slice::from_ref(&anchor), &[], time, KeyUsage::server_auth(), None, None)
-            .map_err(|error| match error {
-                webpki::Error::CertExpired { .. } => Due::Ends,
-                other => unusable(other),
-            })?;
+        leaf.verify_for_usage(
+            &[ECDSA_P256_SHA256],
+            std::slice::from_ref(&anchor),
+            &[],
+            time,
+            KeyUsage::server_auth(),
+            None,
+            None,
+        )
+        .map_err(|error| match error {
+            webpki::Error::CertExpired { .. } => Due::Ends,
+            other => unusable(other),
+        })?;
     }
     let covered = names.iter().all(|name| match name {
         ServerName::DnsName(_) => true,
@@ -69,7 +77,11 @@ fn check(now: UnixTime, names: &[ServerName<'_>], ca: &[u8], chain: &[u8]) -> Re
     });
     let wanted: BTreeSet<&str> = names.iter().filter_map(dns).collect();
     let has: BTreeSet<&str> = leaf.valid_dns_names().collect();
-    if covered && wanted == has { Ok(()) } else { Err(Due::Names) }
+    if covered && wanted == has {
+        Ok(())
+    } else {
+        Err(Due::Names)
+    }
 }
 
 fn dns<'a>(name: &'a ServerName<'_>) -> Option<&'a str> {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, date_time_ymd,
 };
 use rustls_pki_types::{ServerName, UnixTime};
 use sha2::{Digest as _, Sha256};
@@ -35,7 +35,9 @@ pub struct Issued {
 
 impl std::fmt::Debug for Issued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Issued").field("ca_fingerprint", &self.ca_fingerprint).finish_non_exhaustive()
+        f.debug_struct("Issued")
+            .field("ca_fingerprint", &self.ca_fingerprint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,7 +51,8 @@ pub fn issue(now: UnixTime, names: &[ServerName<'_>]) -> Result<Issued, rcgen::E
     let authority_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
     let ca = authority.self_signed(&authority_key)?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let leaf = leaf(now, names)?.signed_by(&key, &Issuer::from_params(&authority, authority_key))?;
+    let leaf =
+        leaf(now, names)?.signed_by(&key, &Issuer::from_params(&authority, authority_key))?;
     let key = Zeroizing::new(key.serialize_pem());
     let chain = leaf.pem();
     // At once in one allocation: growing would leave a copy of the key behind.
@@ -66,7 +69,8 @@ pub fn issue(now: UnixTime, names: &[ServerName<'_>]) -> Result<Issued, rcgen::E
 
 fn dated(now: UnixTime, name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
-    let start = date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs()).saturating_sub(BACKDATE);
+    let start =
+        date_time_ymd(1970, 1, 1) + Duration::from_secs(now.as_secs()).saturating_sub(BACKDATE);
     params.not_before = start;
     params.not_after = start + LIFE;
     params.distinguished_name = DistinguishedName::new();
@@ -96,7 +100,10 @@ fn leaf(now: UnixTime, names: &[ServerName<'_>]) -> Result<CertificateParams, rc
 }
 
 fn fingerprint(der: &[u8]) -> String {
-    let pairs: Vec<String> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
+    let pairs: Vec<String> = Sha256::digest(der)
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     pairs.join(":")
 }
 
@@ -113,11 +120,17 @@ mod tests {
     }
 
     fn names(texts: &[&str]) -> Vec<ServerName<'static>> {
-        texts.iter().map(|text| ServerName::try_from((*text).to_owned()).unwrap()).collect()
+        texts
+            .iter()
+            .map(|text| ServerName::try_from((*text).to_owned()).unwrap())
+            .collect()
     }
 
     fn present(issued: &Issued) -> Present {
-        Present { ca: Some(issued.ca.clone().into_bytes()), chain: Some(issued.chain.clone().into_bytes()) }
+        Present {
+            ca: Some(issued.ca.clone().into_bytes()),
+            chain: Some(issued.chain.clone().into_bytes()),
+        }
     }
 
     #[test]
@@ -144,23 +157,56 @@ mod tests {
             &["localhost", "a.example", "b.example", "127.0.0.1"],
             &["localhost", "a.example", "127.0.0.1", "10.0.0.1"],
         ] {
-            assert_eq!(due(at(NOW), &names(other), &present), Some(Due::Names), "{other:?}");
+            assert_eq!(
+                due(at(NOW), &names(other), &present),
+                Some(Due::Names),
+                "{other:?}"
+            );
         }
-        assert_eq!(due(at(NOW), &names(&["127.0.0.1", "a.example", "localhost"]), &present), None);
+        assert_eq!(
+            due(
+                at(NOW),
+                &names(&["127.0.0.1", "a.example", "localhost"]),
+                &present
+            ),
+            None
+        );
     }
 
     #[test]
     fn what_a_cut_off_run_leaves_is_due() {
         let names = names(&["localhost"]);
-        let (old, new) = (issue(at(NOW), &names).unwrap(), issue(at(NOW), &names).unwrap());
+        let (old, new) = (
+            issue(at(NOW), &names).unwrap(),
+            issue(at(NOW), &names).unwrap(),
+        );
         assert_eq!(due(at(NOW), &names, &Present::default()), Some(Due::None));
-        let ca_alone = Present { chain: None, ..present(&new) };
+        let ca_alone = Present {
+            chain: None,
+            ..present(&new)
+        };
         assert_eq!(due(at(NOW), &names, &ca_alone), Some(Due::None));
-        let mixed = Present { ca: present(&new).ca, chain: present(&old).chain };
-        assert!(matches!(due(at(NOW), &names, &mixed), Some(Due::Unusable(_))));
-        for torn in [&b""[..], b"-----BEGIN CERTIFICATE-----\nMII", &old.chain.as_bytes()[..300]] {
-            let torn = Present { chain: Some(torn.to_vec()), ..present(&old) };
-            assert!(matches!(due(at(NOW), &names, &torn), Some(Due::Unusable(_))));
+        let mixed = Present {
+            ca: present(&new).ca,
+            chain: present(&old).chain,
+        };
+        assert!(matches!(
+            due(at(NOW), &names, &mixed),
+            Some(Due::Unusable(_))
+        ));
+        for torn in [
+            &b""[..],
+            b"-----BEGIN CERTIFICATE-----\nMII",
+            &old.chain.as_bytes()[..300],
+        ] {
+            let torn = Present {
+                chain: Some(torn.to_vec()),
+                ..present(&old)
+            };
+            assert!(matches!(
+                due(at(NOW), &names, &torn),
+                Some(Due::Unusable(_))
+            ));
         }
     }
 
@@ -180,7 +226,9 @@ mod tests {
 
     fn pem_der(pem: &str) -> Vec<u8> {
         use rustls_pki_types::pem::PemObject as _;
-        rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec()
+        rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes())
+            .unwrap()
+            .to_vec()
     }
 
     #[test]

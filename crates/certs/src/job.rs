@@ -41,7 +41,9 @@ pub struct Certs;
 enum Error {
     #[error("it is run as `--instance due` or `--instance make`, by its systemd unit")]
     Instance,
-    #[error("there is no folder for the certificate (RUNTIME_DIRECTORY is not one absolute path); start it through its systemd unit")]
+    #[error(
+        "there is no folder for the certificate (RUNTIME_DIRECTORY is not one absolute path); start it through its systemd unit"
+    )]
     NoFolder,
     #[error("{0} could not be read, so it is not known whether a certificate is due")]
     Read(PathBuf, #[source] io::Error),
@@ -74,7 +76,8 @@ impl Job for Certs {
         let names = config.names()?;
         match instance {
             Some("due") => {
-                let Some(reason) = due(UnixTime::now(), &names, &present(Path::new(FOLDER))?) else {
+                let Some(reason) = due(UnixTime::now(), &names, &present(Path::new(FOLDER))?)
+                else {
                     tracing::info!("the certificate in use is good");
                     std::process::exit(NOT_DUE);
                 };
@@ -88,7 +91,11 @@ impl Job for Certs {
                 write(&folder, TLS, &issued.tls)?;
                 let names: Vec<_> = names.iter().map(|name| name.to_str()).collect();
                 let fingerprint = issued.ca_fingerprint;
-                tracing::info!(fingerprint, "a certificate for {} was made; its authority's SHA-256 is {fingerprint}", names.join(", "));
+                tracing::info!(
+                    fingerprint,
+                    "a certificate for {} was made; its authority's SHA-256 is {fingerprint}",
+                    names.join(", ")
+                );
             }
             _ => return Err(Error::Instance.into()),
         }
@@ -101,13 +108,19 @@ impl Job for Certs {
 #[must_use]
 pub fn condition(done: ExitCode) -> ExitCode {
     let asked = std::env::args().any(|argument| argument == "due" || argument == "--instance=due");
-    if asked && done != ExitCode::SUCCESS { ExitCode::from(FAILED) } else { done }
+    if asked && done != ExitCode::SUCCESS {
+        ExitCode::from(FAILED)
+    } else {
+        done
+    }
 }
 
 /// The unit's `RuntimeDirectory=` (systemd.exec(5)), which has to be one.
 fn folder() -> Result<PathBuf, Error> {
     let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let single = |folder: &PathBuf| folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':');
+    let single = |folder: &PathBuf| {
+        folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':')
+    };
     folder.filter(single).ok_or(Error::NoFolder)
 }
 
@@ -132,7 +145,11 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     };
@@ -153,7 +170,10 @@ mod tests {
         write(folder.path(), TLS, "two").unwrap();
         let path = folder.path().join(TLS);
         assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
     }
 
     #[test]
@@ -161,7 +181,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(CHAIN), "chain").unwrap();
         let there = present(folder.path()).unwrap();
-        assert_eq!((there.ca, there.chain.as_deref()), (None, Some(&b"chain"[..])));
+        assert_eq!(
+            (there.ca, there.chain.as_deref()),
+            (None, Some(&b"chain"[..]))
+        );
         fs::create_dir(folder.path().join(CA)).unwrap();
         assert!(matches!(present(folder.path()), Err(Error::Read(..))));
     }

@@ -51,7 +51,11 @@ struct Block<T> {
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u32, kind: Kind) -> Block<u32> {
-    Block { network: Ipv4Addr::new(a, b, c, d).to_bits(), prefix, kind }
+    Block {
+        network: Ipv4Addr::new(a, b, c, d).to_bits(),
+        prefix,
+        kind,
+    }
 }
 
 /// The first match counts; what matches none is public.
@@ -77,7 +81,11 @@ const V4: [Block<u32>; 16] = [
 
 const fn v6(segments: [u16; 4], prefix: u32, kind: Kind) -> Block<u128> {
     let [a, b, c, d] = segments;
-    Block { network: Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits(), prefix, kind }
+    Block {
+        network: Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits(),
+        prefix,
+        kind,
+    }
 }
 
 /// The first match counts; what matches none is unusable, since only 2000::/3
@@ -88,7 +96,11 @@ const V6: [Block<u128>; 9] = [
     v6([0xfec0, 0, 0, 0], 10, Kind::Private("site-local")),
     v6([0xff00, 0, 0, 0], 8, Kind::Unusable("multicast")),
     // Teredo (2001::/32), benchmarking (2001:2::/48) and ORCHID (2001:10::/28, 2001:20::/28) among others.
-    v6([0x2001, 0, 0, 0], 23, Kind::Unusable("protocol assignment or Teredo")),
+    v6(
+        [0x2001, 0, 0, 0],
+        23,
+        Kind::Unusable("protocol assignment or Teredo"),
+    ),
     v6([0x2001, 0xdb8, 0, 0], 32, Kind::Unusable("documentation")),
     v6([0x2002, 0, 0, 0], 16, Kind::Unusable("6to4")),
     v6([0x3fff, 0, 0, 0], 20, Kind::Unusable("documentation")),
@@ -112,8 +124,11 @@ fn kind_v4(address: Ipv4Addr) -> Kind {
     if METADATA_V4.contains(&address) {
         return Kind::Metadata;
     }
-    let matches = |block: &&Block<u32>| (address.to_bits() ^ block.network) >> (32 - block.prefix) == 0;
-    V4.iter().find(matches).map_or(Kind::Public, |block| block.kind)
+    let matches =
+        |block: &&Block<u32>| (address.to_bits() ^ block.network) >> (32 - block.prefix) == 0;
+    V4.iter()
+        .find(matches)
+        .map_or(Kind::Public, |block| block.kind)
 }
 
 fn kind_v6(address: Ipv6Addr) -> Kind {
@@ -135,11 +150,16 @@ fn kind_v6(address: Ipv6Addr) -> Kind {
         _ => {}
     }
     if bits >> 32 == NAT64 >> 32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are the IPv4 address")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the low 32 bits are the IPv4 address"
+        )]
         return kind_v4(Ipv4Addr::from_bits(bits as u32));
     }
     let matches = |block: &&Block<u128>| (bits ^ block.network) >> (128 - block.prefix) == 0;
-    V6.iter().find(matches).map_or(Kind::Unusable("not given out"), |block| block.kind)
+    V6.iter()
+        .find(matches)
+        .map_or(Kind::Unusable("not given out"), |block| block.kind)
 }
 
 #[cfg(test)]
@@ -156,9 +176,24 @@ mod tests {
     #[test]
     fn hosts_on_the_internet_are_public() {
         for address in [
-            "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0",
-            "192.0.1.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-            "2606:4700::1111", "2001:200::1", "2a00:1450::1", "2620:4f:8000::1", "64:ff9b::1.1.1.1",
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+            "172.32.0.0",
+            "192.0.1.0",
+            "192.167.255.255",
+            "192.169.0.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2001:200::1",
+            "2a00:1450::1",
+            "2620:4f:8000::1",
+            "64:ff9b::1.1.1.1",
         ] {
             assert_eq!(of(address), Kind::Public, "{address}");
         }
@@ -194,7 +229,12 @@ mod tests {
     #[test]
     fn metadata_services_are_known() {
         for address in [
-            "169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254",
+            "169.254.169.254",
+            "169.254.170.2",
+            "100.100.100.200",
+            "168.63.129.16",
+            "fd00:ec2::254",
+            "fd20:ce::254",
             "64:ff9b::169.254.169.254",
         ] {
             assert_eq!(of(address), Kind::Metadata, "{address}");
@@ -204,13 +244,43 @@ mod tests {
     #[test]
     fn the_rest_is_unusable() {
         for address in [
-            "0.0.0.0", "0.1.2.3", "192.0.0.8", "192.0.2.1", "198.51.100.1", "203.0.113.1", "192.88.99.1", "224.0.0.1",
-            "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::2", "::127.0.0.1", "::ffff:127.0.0.1",
-            "::ffff:1.1.1.1", "::ffff:0:10.0.0.1", "100::1", "2001::1", "2001:0:a00:1::", "2001:2::1", "2001:10::1",
-            "2001:db8::1", "2002:a00:1::1", "2002:101:101::1", "3fff::1", "64:ff9b:1::1", "5f00::1", "ff02::1",
-            "4000::1", "64:ff9b::0.0.0.0",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.8",
+            "192.0.2.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "192.88.99.1",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::2",
+            "::127.0.0.1",
+            "::ffff:127.0.0.1",
+            "::ffff:1.1.1.1",
+            "::ffff:0:10.0.0.1",
+            "100::1",
+            "2001::1",
+            "2001:0:a00:1::",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:db8::1",
+            "2002:a00:1::1",
+            "2002:101:101::1",
+            "3fff::1",
+            "64:ff9b:1::1",
+            "5f00::1",
+            "ff02::1",
+            "4000::1",
+            "64:ff9b::0.0.0.0",
         ] {
-            assert!(matches!(of(address), Kind::Unusable(_)), "{address}: {:?}", of(address));
+            assert!(
+                matches!(of(address), Kind::Unusable(_)),
+                "{address}: {:?}",
+                of(address)
+            );
         }
     }
 

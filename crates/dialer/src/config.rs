@@ -49,7 +49,10 @@ impl Config {
     /// A sentence that names the entry, the key and what is wrong with its value.
     pub fn reaches(&self) -> Result<Vec<Reach>, String> {
         if self.reach.len() > ENTRIES_MAX {
-            return Err(format!("there are {} [[reach]] entries, at most {ENTRIES_MAX} are read", self.reach.len()));
+            return Err(format!(
+                "there are {} [[reach]] entries, at most {ENTRIES_MAX} are read",
+                self.reach.len()
+            ));
         }
         let mut reaches: Vec<Reach> = Vec::with_capacity(self.reach.len());
         for (index, entry) in self.reach.iter().enumerate() {
@@ -81,11 +84,20 @@ impl Entry {
     fn check(&self) -> Result<Reach, String> {
         let stem = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.unit.is_empty() || !self.unit.chars().all(stem) {
-            return Err(format!("`unit` is {:?} and has to be the stem of a unit, such as \"llm\"", self.unit));
+            return Err(format!(
+                "`unit` is {:?} and has to be the stem of a unit, such as \"llm\"",
+                self.unit
+            ));
         }
-        let host: Host = self.host.parse().map_err(|error| format!("`host` is {:?}: {error}", self.host))?;
+        let host: Host = self
+            .host
+            .parse()
+            .map_err(|error| format!("`host` is {:?}: {error}", self.host))?;
         if self.ports.is_empty() || self.ports.len() > PORTS_MAX {
-            return Err(format!("`ports` has {} ports and needs 1 to {PORTS_MAX}, such as [443]", self.ports.len()));
+            return Err(format!(
+                "`ports` has {} ports and needs 1 to {PORTS_MAX}, such as [443]",
+                self.ports.len()
+            ));
         }
         if self.ports.contains(&0) {
             return Err("`ports` has port 0, to which nothing can connect".to_owned());
@@ -94,10 +106,14 @@ impl Entry {
             match kind(address) {
                 Kind::Public => {}
                 Kind::Unusable(why) => {
-                    return Err(format!("`host` is {address}, to which nothing can connect ({why})"));
+                    return Err(format!(
+                        "`host` is {address}, to which nothing can connect ({why})"
+                    ));
                 }
                 near if !self.private => {
-                    return Err(format!("`host` is {address} ({near}); if that is meant, add `private = true`"));
+                    return Err(format!(
+                        "`host` is {address} ({near}); if that is meant, add `private = true`"
+                    ));
                 }
                 _ => {}
             }
@@ -152,10 +168,24 @@ mod tests {
         assert!(refused("host = 'a.example'\nports = [0]").contains("port 0"));
         assert!(refused("host = '192.168.1.9'\nports = [1]").contains("`private = true`"));
         assert!(refused("host = '169.254.169.254'\nports = [80]").contains("cloud metadata"));
-        assert!(refused("host = '0.0.0.0'\nports = [1]\nprivate = true").contains("nothing can connect"));
-        assert!(reaches("[[reach]]\nunit = 'LLM'\nhost = 'a'\nports = [1]").unwrap_err().contains("`unit`"));
+        assert!(
+            refused("host = '0.0.0.0'\nports = [1]\nprivate = true")
+                .contains("nothing can connect")
+        );
+        assert!(
+            reaches("[[reach]]\nunit = 'LLM'\nhost = 'a'\nports = [1]")
+                .unwrap_err()
+                .contains("`unit`")
+        );
         let entry = "[[reach]]\nunit = 'llm'\nhost = 'a.example'\nports = [1, 2]\n";
-        let twice = reaches(&format!("{entry}{}", entry.replace("[1, 2]", "[2]\nprivate = true"))).unwrap_err();
-        assert!(twice.contains("entry 2: entry 1 already") && twice.contains("port 2"), "{twice}");
+        let twice = reaches(&format!(
+            "{entry}{}",
+            entry.replace("[1, 2]", "[2]\nprivate = true")
+        ))
+        .unwrap_err();
+        assert!(
+            twice.contains("entry 2: entry 1 already") && twice.contains("port 2"),
+            "{twice}"
+        );
     }
 }

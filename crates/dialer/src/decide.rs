@@ -41,14 +41,23 @@ pub enum Denial {
 ///
 /// # Errors
 /// [`Denial::Host`] and [`Denial::NotDeclared`].
-pub fn may_reach<'a>(reaches: &'a [Reach], caller: &str, host: &str, port: u16) -> Result<&'a Reach, Denial> {
+pub fn may_reach<'a>(
+    reaches: &'a [Reach],
+    caller: &str,
+    host: &str,
+    port: u16,
+) -> Result<&'a Reach, Denial> {
     let host: Host = host.parse()?;
-    let covers = |reach: &&Reach| reach.unit == caller && reach.host == host && reach.ports.contains(&port);
-    reaches.iter().find(covers).ok_or_else(|| Denial::NotDeclared {
-        caller: caller.to_owned(),
-        host,
-        port,
-    })
+    let covers =
+        |reach: &&Reach| reach.unit == caller && reach.host == host && reach.ports.contains(&port);
+    reaches
+        .iter()
+        .find(covers)
+        .ok_or_else(|| Denial::NotDeclared {
+            caller: caller.to_owned(),
+            host,
+            port,
+        })
 }
 
 /// Whether a declaration permits this address.
@@ -109,7 +118,12 @@ mod tests {
     use super::*;
 
     fn reach(unit: &str, host: &str, ports: &[u16], private: bool) -> Reach {
-        Reach { unit: unit.to_owned(), host: host.parse().unwrap(), ports: ports.to_vec(), private }
+        Reach {
+            unit: unit.to_owned(),
+            host: host.parse().unwrap(),
+            ports: ports.to_vec(),
+            private,
+        }
     }
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
@@ -137,20 +151,32 @@ mod tests {
             ("llm", "10.1.2.4", 8080),
             ("llm", "::ffff:10.1.2.3", 8080),
         ] {
-            assert!(matches!(may(caller, host, port), Err(Denial::NotDeclared { .. })), "{caller} {host} {port}");
+            assert!(
+                matches!(may(caller, host, port), Err(Denial::NotDeclared { .. })),
+                "{caller} {host} {port}"
+            );
         }
-        assert!(matches!(may("llm", "api.exämple.com", 443), Err(Denial::Host(_))));
+        assert!(matches!(
+            may("llm", "api.exämple.com", 443),
+            Err(Denial::Host(_))
+        ));
     }
 
     #[test]
     fn an_inner_address_needs_a_declaration_and_metadata_its_own() {
-        let (open, inner) = (reach("llm", "a.example", &[1], false), reach("llm", "a.example", &[1], true));
+        let (open, inner) = (
+            reach("llm", "a.example", &[1], false),
+            reach("llm", "a.example", &[1], true),
+        );
         let literal = reach("llm", "169.254.169.254", &[80], true);
         let near = addresses(&["10.0.0.1"]);
         let metadata = addresses(&["169.254.169.254"]);
         assert!(matches!(usable(&open, &near), Err(Denial::Address { .. })));
         assert_eq!(usable(&inner, &near).unwrap(), near);
-        assert!(matches!(usable(&inner, &metadata), Err(Denial::Address { .. })));
+        assert!(matches!(
+            usable(&inner, &metadata),
+            Err(Denial::Address { .. })
+        ));
         assert_eq!(usable(&literal, &metadata).unwrap(), metadata);
         assert!(usable(&inner, &addresses(&["0.0.0.0", "224.0.0.1"])).is_err());
     }
@@ -158,8 +184,18 @@ mod tests {
     #[test]
     fn families_take_turns_and_inner_addresses_drop_out() {
         let open = reach("llm", "a.example", &[1], false);
-        let found = addresses(&["1.1.1.1", "2.2.2.2", "127.0.0.1", "1.1.1.1", "2a00::1", "::1"]);
-        assert_eq!(usable(&open, &found).unwrap(), addresses(&["2a00::1", "1.1.1.1", "2.2.2.2"]));
+        let found = addresses(&[
+            "1.1.1.1",
+            "2.2.2.2",
+            "127.0.0.1",
+            "1.1.1.1",
+            "2a00::1",
+            "::1",
+        ]);
+        assert_eq!(
+            usable(&open, &found).unwrap(),
+            addresses(&["2a00::1", "1.1.1.1", "2.2.2.2"])
+        );
         assert_eq!(usable(&open, &[]).unwrap(), addresses(&[]));
     }
 

@@ -58,7 +58,10 @@ fn stream(upgraded: Upgraded) -> Result<(UnixStream, bool), HandoverError> {
     }
 }
 
-async fn ready((mut stream, was_sent): (UnixStream, bool), socket: TcpStream) -> Result<(), HandoverError> {
+async fn ready(
+    (mut stream, was_sent): (UnixStream, bool),
+    socket: TcpStream,
+) -> Result<(), HandoverError> {
     if !was_sent {
         let byte = stream.read_u8().await.map_err(HandoverError::Stream)?;
         if byte != READY_BYTE {

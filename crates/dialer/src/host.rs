@@ -28,10 +28,14 @@ pub enum HostError {
     #[error("the host has {0} bytes and a DNS name at most {HOST_BYTES}")]
     TooLong(usize),
     /// A character outside ASCII.
-    #[error("the host has the character {0:?}; an international name is written in its ASCII form, which starts with `xn--`")]
+    #[error(
+        "the host has the character {0:?}; an international name is written in its ASCII form, which starts with `xn--`"
+    )]
     NotAscii(char),
     /// An ASCII character that no host name has.
-    #[error("the host has the character {0:?}, which no host name has; write a bare name without scheme, port or path")]
+    #[error(
+        "the host has the character {0:?}, which no host name has; write a bare name without scheme, port or path"
+    )]
     Character(char),
     /// Two dots in a row, or a dot in front.
     #[error("the host has an empty label: a dot too many")]
@@ -43,7 +47,9 @@ pub enum HostError {
     #[error("a label of the host starts or ends with a hyphen")]
     Hyphen,
     /// `127.1`, `0x7f000001` and the like, which some programs take for addresses.
-    #[error("the host looks like an IP address and is not one in the usual form (127.0.0.1 or ::1)")]
+    #[error(
+        "the host looks like an IP address and is not one in the usual form (127.0.0.1 or ::1)"
+    )]
     AlmostAddress,
 }
 
@@ -60,7 +66,9 @@ impl FromStr for Host {
         if let Some(other) = text.chars().find(|c| !c.is_ascii()) {
             return Err(HostError::NotAscii(other));
         }
-        let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
         if let Some(address) = bare {
             let address: Ipv6Addr = address.parse().map_err(|_| HostError::AlmostAddress)?;
             return Ok(Self::Address(IpAddr::V6(address)));
@@ -81,7 +89,11 @@ fn name(text: &str) -> Result<String, HostError> {
     if let Some(other) = text.chars().find(|c| !allowed(*c)) {
         // Only an address has colons, and only one that could not be read comes here.
         let address = other == ':' && text.chars().filter(|c| *c == ':').count() > 1;
-        return Err(if address { HostError::AlmostAddress } else { HostError::Character(other) });
+        return Err(if address {
+            HostError::AlmostAddress
+        } else {
+            HostError::Character(other)
+        });
     }
     let mut last = "";
     for label in text.split('.') {
@@ -104,7 +116,9 @@ fn name(text: &str) -> Result<String, HostError> {
 /// Whether inet_aton(3) would take a label for a part of an address; names that
 /// end in such a label are not names (URL Standard, "ends in a number").
 fn is_number(label: &str) -> bool {
-    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    let hexadecimal = label
+        .strip_prefix("0x")
+        .or_else(|| label.strip_prefix("0X"));
     match hexadecimal {
         Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
         None => label.bytes().all(|b| b.is_ascii_digit()),
@@ -139,7 +153,9 @@ mod tests {
         }
         assert_eq!(host("[::1]"), host("::1"));
         assert_eq!(host("0:0:0:0:0:0:0:1"), host("::1"));
-        assert!(host("localhost").is_ok() && host("_dns.example").is_ok() && host("3com.com").is_ok());
+        assert!(
+            host("localhost").is_ok() && host("_dns.example").is_ok() && host("3com.com").is_ok()
+        );
     }
 
     #[test]
@@ -151,25 +167,46 @@ mod tests {
         assert_eq!(host("bücher.example"), Err(HostError::NotAscii('ü')));
         // A full-width letter that IDNA would map to an ASCII one.
         assert_eq!(host("ａpi.example.com"), Err(HostError::NotAscii('ａ')));
-        assert_eq!(host("https://api.example.com"), Err(HostError::Character(':')));
+        assert_eq!(
+            host("https://api.example.com"),
+            Err(HostError::Character(':'))
+        );
         assert_eq!(host("api.example.com:443"), Err(HostError::Character(':')));
         assert_eq!(host("api.example.com/v1"), Err(HostError::Character('/')));
         assert_eq!(host("user@host"), Err(HostError::Character('@')));
         assert_eq!(host("a\0b"), Err(HostError::Character('\0')));
         assert_eq!(host("-a.example"), Err(HostError::Hyphen));
         assert_eq!(host(&"a".repeat(64)), Err(HostError::LabelTooLong(64)));
-        assert_eq!(host(&"a.".repeat(127)), Ok(Host::Name("a.".repeat(126) + "a")));
+        assert_eq!(
+            host(&"a.".repeat(127)),
+            Ok(Host::Name("a.".repeat(126) + "a"))
+        );
         assert_eq!(host(&"a.".repeat(128)), Err(HostError::TooLong(255)));
     }
 
     #[test]
     fn other_spellings_of_addresses_are_refused() {
         for text in [
-            "127.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "0177.0.0.1", "127.0.0.1.", "1.2.3.4.5", "256.1.1.1",
-            "example.0x", "fe80::1%eth0", "[127.0.0.1]", "[::1", "[]", "::ffff:0:0:0:0:0:0:0:1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.0.0.1",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "example.0x",
+            "fe80::1%eth0",
+            "[127.0.0.1]",
+            "[::1",
+            "[]",
+            "::ffff:0:0:0:0:0:0:0:1",
         ] {
             assert!(
-                matches!(host(text), Err(HostError::AlmostAddress | HostError::Character('[' | '%'))),
+                matches!(
+                    host(text),
+                    Err(HostError::AlmostAddress | HostError::Character('[' | '%'))
+                ),
                 "{text}: {:?}",
                 host(text)
             );

@@ -13,7 +13,11 @@ pub fn addresses(file: &str, name: &str) -> Vec<IpAddr> {
         let Some(Ok(address)) = words.next().map(str::parse) else {
             continue;
         };
-        if words.any(|word| word.strip_suffix('.').unwrap_or(word).eq_ignore_ascii_case(name)) {
+        if words.any(|word| {
+            word.strip_suffix('.')
+                .unwrap_or(word)
+                .eq_ignore_ascii_case(name)
+        }) {
             found.push(address);
         }
     }
@@ -21,7 +25,6 @@ pub fn addresses(file: &str, name: &str) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 
@@ -31,7 +34,12 @@ mod tests {
     fn names_and_aliases_are_found() {
         let file = "127.0.0.1 localhost\n::1\tlocalhost ip6-localhost # loopback shop\n\
                     # 10.0.0.1 shop\n10.0.0.2 a.shop Shop\nnot-an-address shop\n10.0.0.3\n";
-        let of = |name| addresses(file, name).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        let of = |name| {
+            addresses(file, name)
+                .iter()
+                .map(IpAddr::to_string)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of("localhost"), ["127.0.0.1", "::1"]);
         assert_eq!(of("shop"), ["10.0.0.2"]);
         assert!(of("loopback").is_empty() && of("10.0.0.3").is_empty());

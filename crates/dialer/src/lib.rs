@@ -14,6 +14,7 @@ pub mod decide;
 pub mod handover;
 pub mod host;
 pub mod hosts;
+mod refused;
 pub mod resolve;
 pub mod serve;
 mod service;

@@ -120,10 +120,16 @@ impl Resolver {
         match found {
             Ok(found) => {
                 let found: Vec<IpAddr> = found.iter().collect();
-                if found.is_empty() { Err(ResolveError::NotFound) } else { Ok(found) }
+                if found.is_empty() {
+                    Err(ResolveError::NotFound)
+                } else {
+                    Ok(found)
+                }
             }
             Err(NetError::Timeout) => Err(ResolveError::TimedOut),
-            Err(error) if error.is_nx_domain() || error.is_no_records_found() => Err(ResolveError::NotFound),
+            Err(error) if error.is_nx_domain() || error.is_no_records_found() => {
+                Err(ResolveError::NotFound)
+            }
             Err(error) => Err(ResolveError::Failed(Box::new(error))),
         }
     }
@@ -165,6 +171,8 @@ fn build(resolv_conf: &str, port: u16) -> Result<TokioResolver, NetError> {
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES).read_to_string(&mut text)?;
+    File::open(path)?
+        .take(FILE_BYTES)
+        .read_to_string(&mut text)?;
     Ok(text)
 }

@@ -15,11 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Reach;
-use crate::connect::{ConnectError, connect};
-use crate::decide::{Denial, may_reach, usable};
+use crate::connect::connect;
+use crate::decide::{may_reach, usable};
 use crate::handover;
 use crate::host::Host;
-use crate::resolve::{ResolveError, Resolver};
+use crate::refused::Refused;
+use crate::resolve::Resolver;
 
 /// Calls of one caller that are under way at once; more wait.
 const DIALS: usize = 64;
@@ -78,7 +79,10 @@ pub async fn serve(
     })
     .await;
     handovers.close();
-    if tokio::time::timeout(HANDOVER_TIME, handovers.wait()).await.is_err() {
+    if tokio::time::timeout(HANDOVER_TIME, handovers.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("a connected socket was not taken before the end and is closed");
     }
 }
@@ -99,13 +103,6 @@ struct Dialled {
     upgrade: OnUpgrade,
 }
 
-/// A call that was refused: what its caller is told, and the cause, for the journal.
-struct Refused {
-    kind: Refusal,
-    told: String,
-    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
 impl Line {
     async fn answer(&self, peer: Peer, mut request: Request) -> Response {
         if request.uri().path() != DIAL_PATH {
@@ -115,45 +112,87 @@ impl Line {
             return ipc::problem(StatusCode::METHOD_NOT_ALLOWED, "A call is a POST.");
         }
         let upgrade = switches(&request).then(|| hyper::upgrade::on(&mut request));
-        let wanted: DialRequest = match ipc::read_json(request.into_body(), REQUEST_BYTES, BODY_TIME).await {
-            Ok(wanted) => wanted,
-            Err(error) => return error.response(),
-        };
+        let wanted: DialRequest =
+            match ipc::read_json(request.into_body(), REQUEST_BYTES, BODY_TIME).await {
+                Ok(wanted) => wanted,
+                Err(error) => return error.response(),
+            };
         let began = Instant::now();
         let turn = tokio::time::timeout(TURN_TIME, Arc::clone(&self.turns).acquire_owned());
         let dialled = match turn.await {
-            Ok(Ok(turn)) => self.dial(&wanted, upgrade).await.map(|dialled| (turn, dialled)),
-            _ => Err(Refused::because(Refusal::Busy, "Too many calls are under way.")),
+            Ok(Ok(turn)) => self
+                .dial(&wanted, upgrade)
+                .await
+                .map(|dialled| (turn, dialled)),
+            _ => Err(Refused::because(
+                Refusal::Busy,
+                "Too many calls are under way.",
+            )),
         };
         let milliseconds = began.elapsed().as_millis();
         let caller = &*self.caller;
         // Whatever is not a host never reaches the journal.
-        let host = wanted.host.parse::<Host>().map_or_else(|_| "?".to_owned(), |host| host.to_string());
+        let host = wanted
+            .host
+            .parse::<Host>()
+            .map_or_else(|_| "?".to_owned(), |host| host.to_string());
         let port = wanted.port;
         match dialled {
-            Ok((turn, Dialled { address, socket, upgrade })) => {
+            Ok((
+                turn,
+                Dialled {
+                    address,
+                    socket,
+                    upgrade,
+                },
+            )) => {
                 tracing::info!(caller, pid = peer.pid, host, port, %address, milliseconds, "connected");
                 let caller = Arc::clone(&self.caller);
                 self.handovers.spawn(async move {
                     if let Err(error) = handover::give(upgrade, socket).await {
                         let error: &dyn std::error::Error = &error;
-                        tracing::warn!(caller = &*caller, host, port, error, "a connected socket was not handed over and is closed");
+                        tracing::warn!(
+                            caller = &*caller,
+                            host,
+                            port,
+                            error,
+                            "a connected socket was not handed over and is closed"
+                        );
                     }
                     drop(turn);
                 });
                 switching()
             }
             Err(Refused { kind, told, cause }) => {
-                let cause = cause.as_deref().map(|cause| cause as &dyn std::error::Error);
-                tracing::warn!(caller, pid = peer.pid, host, port, milliseconds, cause, "refused: {kind}");
+                let cause = cause
+                    .as_deref()
+                    .map(|cause| cause as &dyn std::error::Error);
+                tracing::warn!(
+                    caller,
+                    pid = peer.pid,
+                    host,
+                    port,
+                    milliseconds,
+                    cause,
+                    "refused: {kind}"
+                );
                 ipc::problem(kind.status(), &told)
             }
         }
     }
 
     /// Decides, resolves once and connects to an address that was checked.
-    async fn dial(&self, wanted: &DialRequest, upgrade: Option<OnUpgrade>) -> Result<Dialled, Refused> {
-        let reach = may_reach(&self.dialer.reaches, &self.caller, &wanted.host, wanted.port)?;
+    async fn dial(
+        &self,
+        wanted: &DialRequest,
+        upgrade: Option<OnUpgrade>,
+    ) -> Result<Dialled, Refused> {
+        let reach = may_reach(
+            &self.dialer.reaches,
+            &self.caller,
+            &wanted.host,
+            wanted.port,
+        )?;
         let addresses = match &reach.host {
             Host::Address(address) => vec![*address],
             Host::Name(name) => self.dialer.resolver.addresses(name).await?,
@@ -164,24 +203,26 @@ impl Line {
             return Err(Refused::because(Refusal::Malformed, told));
         };
         let stream = connect(&addresses, wanted.port).await?;
-        let broke = |error: std::io::Error| Refused {
-            kind: Refusal::Unreachable,
-            told: "The connection broke at once.".to_owned(),
-            cause: Some(error.into()),
-        };
-        let address = stream.peer_addr().map_err(broke)?.ip();
+        let address = stream.peer_addr().map_err(Refused::broke)?.ip();
         // Out of the runtime, which would go on watching it.
-        let socket = stream.into_std().map_err(broke)?;
-        Ok(Dialled { address, socket, upgrade })
+        let socket = stream.into_std().map_err(Refused::broke)?;
+        Ok(Dialled {
+            address,
+            socket,
+            upgrade,
+        })
     }
 }
 
 /// Whether a request asks for the switch of protocols (RFC 9110, 7.8).
 fn switches(request: &Request) -> bool {
     let connection = request.headers().get_all(header::CONNECTION).iter();
-    let mut options = connection.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let mut options = connection
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     let upgrade = request.headers().get(header::UPGRADE);
-    options.any(|option| option.trim().eq_ignore_ascii_case("upgrade")) && upgrade.is_some_and(|name| name == PROTOCOL)
+    options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
+        && upgrade.is_some_and(|name| name == PROTOCOL)
 }
 
 fn switching() -> Response {
@@ -191,64 +232,4 @@ fn switching() -> Response {
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static(PROTOCOL));
     response
-}
-
-impl Refused {
-    fn because(kind: Refusal, told: &str) -> Self {
-        Self {
-            kind,
-            told: told.to_owned(),
-            cause: None,
-        }
-    }
-}
-
-impl From<Denial> for Refused {
-    fn from(denial: Denial) -> Self {
-        let (kind, told) = match &denial {
-            Denial::Host(error) => (Refusal::Malformed, format!("The host cannot be read: {error}.")),
-            Denial::NotDeclared { .. } => (
-                Refusal::Forbidden,
-                format!("{denial}; a [[reach]] entry in dialer.toml declares it."),
-            ),
-            // The address itself is for the journal: a caller need not learn what an inner name leads to.
-            Denial::Address { host, kind, .. } => (
-                Refusal::Forbidden,
-                format!("{host} leads to an address that is not permitted ({kind})."),
-            ),
-        };
-        Self {
-            kind,
-            told,
-            cause: Some(denial.into()),
-        }
-    }
-}
-
-impl From<ResolveError> for Refused {
-    fn from(error: ResolveError) -> Self {
-        let kind = match &error {
-            ResolveError::TimedOut => Refusal::TimedOut,
-            ResolveError::NotFound | ResolveError::NoServer { .. } | ResolveError::Failed(_) => Refusal::Unreachable,
-        };
-        Self {
-            kind,
-            told: "The name could not be resolved.".to_owned(),
-            cause: Some(error.into()),
-        }
-    }
-}
-
-impl From<ConnectError> for Refused {
-    fn from(error: ConnectError) -> Self {
-        let kind = match &error {
-            ConnectError::TimedOut { .. } => Refusal::TimedOut,
-            ConnectError::Refused { .. } => Refusal::Unreachable,
-        };
-        Self {
-            kind,
-            told: format!("{error}."),
-            cause: Some(error.into()),
-        }
-    }
 }
