@@ -311,7 +311,10 @@ def main() -> int:
     try:
         with browser() as driver:
             seen = visit(driver, options)
-    except (Unmet, WebDriverException, subprocess.CalledProcessError) as error:
+    except WebDriverException as error:
+        print(f"ask-in-browser: the browser: {error.msg}", file=sys.stderr)
+        return 1
+    except (Unmet, subprocess.CalledProcessError) as error:
         print(f"ask-in-browser: {error}", file=sys.stderr)
         return 1
     print(json.dumps(seen, ensure_ascii=False, indent=2))
