@@ -1,6 +1,6 @@
 //! Calls the broker.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -77,6 +77,12 @@ impl Client {
         Self {
             ipc: ipc::Client::new(socket),
         }
+    }
+
+    /// The path of the socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        self.ipc.socket()
     }
 
     /// Asks. Returns as soon as the broker has taken the request; the answer is then read from the stream.
