@@ -15,33 +15,33 @@ export const STRINGS = {
     chat: "Chat", close: "Close chat", send: "Send", ask: "Ask a question…", log: "Conversation", suggestions: "Suggested questions",
     you: "You", assistant: "Assistant", sources: "Sources", answering: "Looking for the answer…",
     lost: "Connection lost. Your message is safe here; reconnecting…", again: "Try again", notice: "Answers are automatic and name their sources.",
-    gone: "The earlier conversation is no longer kept, so this starts a new one.", absent: "This assistant is not available here.",
+    gone: "The earlier conversation cannot be continued, so this starts a new one.", absent: "This assistant is not available here.",
     long: "Your message is too long. Please shorten it and send it again.", unread: "The message could not be read. Please rephrase it.",
-    busy: "Many people are asking just now. Trying again in a moment…", trouble: "Something went wrong on our side. Your message was not lost.",
+    away: "The assistant is away for a moment. Trying again…", trouble: "Something went wrong on our side. Your message was not lost.",
   },
   de: {
     chat: "Chat", close: "Chat schließen", send: "Senden", ask: "Stellen Sie eine Frage…", log: "Unterhaltung", suggestions: "Vorgeschlagene Fragen",
     you: "Sie", assistant: "Assistent", sources: "Quellen", answering: "Ich suche die Antwort…",
     lost: "Verbindung verloren. Ihre Nachricht ist hier sicher; neuer Versuch…", again: "Noch einmal versuchen", notice: "Antworten entstehen automatisch und nennen ihre Quellen.",
-    gone: "Die frühere Unterhaltung ist nicht mehr gespeichert; hier beginnt eine neue.", absent: "Dieser Assistent ist hier nicht verfügbar.",
+    gone: "Die frühere Unterhaltung lässt sich nicht fortsetzen; hier beginnt eine neue.", absent: "Dieser Assistent ist hier nicht verfügbar.",
     long: "Ihre Nachricht ist zu lang. Bitte kürzen Sie sie und senden Sie sie erneut.", unread: "Die Nachricht war nicht lesbar. Bitte formulieren Sie sie anders.",
-    busy: "Gerade fragen viele. Gleich folgt ein neuer Versuch…", trouble: "Bei uns ist etwas schiefgegangen. Ihre Nachricht ist nicht verloren.",
+    away: "Der Assistent ist gerade nicht da. Neuer Versuch…", trouble: "Bei uns ist etwas schiefgegangen. Ihre Nachricht ist nicht verloren.",
   },
   fr: {
     chat: "Chat", close: "Fermer le chat", send: "Envoyer", ask: "Posez une question…", log: "Conversation", suggestions: "Questions proposées",
     you: "Vous", assistant: "Assistant", sources: "Sources", answering: "Je cherche la réponse…",
     lost: "Connexion perdue. Votre message est conservé ici ; reconnexion…", again: "Réessayer", notice: "Les réponses sont automatiques et citent leurs sources.",
-    gone: "La conversation précédente n’est plus conservée ; en voici une nouvelle.", absent: "Cet assistant n’est pas disponible ici.",
+    gone: "La conversation précédente ne peut pas continuer ; en voici une nouvelle.", absent: "Cet assistant n’est pas disponible ici.",
     long: "Votre message est trop long. Raccourcissez-le puis renvoyez-le.", unread: "Le message n’a pas pu être lu. Reformulez-le, s’il vous plaît.",
-    busy: "Beaucoup de questions en ce moment. Nouvel essai dans un instant…", trouble: "Un problème est survenu de notre côté. Votre message n’est pas perdu.",
+    away: "L’assistant s’est absenté un instant. Nouvel essai…", trouble: "Un problème est survenu de notre côté. Votre message n’est pas perdu.",
   },
   es: {
     chat: "Chat", close: "Cerrar el chat", send: "Enviar", ask: "Haga una pregunta…", log: "Conversación", suggestions: "Preguntas sugeridas",
     you: "Usted", assistant: "Asistente", sources: "Fuentes", answering: "Busco la respuesta…",
     lost: "Se perdió la conexión. Su mensaje está a salvo aquí; reconectando…", again: "Reintentar", notice: "Las respuestas son automáticas y citan sus fuentes.",
-    gone: "La conversación anterior ya no se conserva; aquí empieza una nueva.", absent: "Este asistente no está disponible aquí.",
+    gone: "La conversación anterior no puede continuar; aquí empieza una nueva.", absent: "Este asistente no está disponible aquí.",
     long: "Su mensaje es demasiado largo. Acórtelo y envíelo de nuevo.", unread: "No se pudo leer el mensaje. Escríbalo de otra forma, por favor.",
-    busy: "Hay muchas preguntas en este momento. Nuevo intento enseguida…", trouble: "Algo falló por nuestra parte. Su mensaje no se ha perdido.",
+    away: "El asistente no está en este momento. Nuevo intento…", trouble: "Algo falló por nuestra parte. Su mensaje no se ha perdido.",
   },
 };
 
@@ -102,7 +102,7 @@ export function blocks(text) {
 }
 
 /** Whether an answer with this HTTP status is worth another attempt with the same message. */
-export const passing = (status) => [408, 425, 429, 500, 502, 503, 504].includes(status);
+export const passing = (status) => [408, 425, 429, 500, 502, 503, 504, 507].includes(status);
 
 /** How long to wait before attempt number `attempt` (from 0), in milliseconds; `chance` in [0, 1) spreads the crowd. */
 export const backoff = (attempt, chance) => Math.min(BACKOFF_MS, 500 * 2 ** Math.min(attempt, 10)) * (0.5 + chance / 2);
@@ -267,13 +267,13 @@ function start() {
       } catch (error) {
         const refused = error instanceof Refused;
         if (refused && (!passing(error.status) || ++failures >= FAILED_ATTEMPTS)) throw error;
-        status(refused && error.status === 429 ? t.busy : t.lost);
+        status(refused ? t.away : t.lost);
         await pause(Math.max(Math.min(error.after * 1000 || 0, 60_000), backoff(tries, Math.random())));
       }
     }
   };
   const kind = ({ status: code, detail }) =>
-    ({ 400: t.unread, 404: t.absent, 413: t.long, 422: t.unread, 429: t.busy })[code] || (code && detail !== t.absent ? t.trouble : detail) || t.trouble;
+    ({ 400: t.unread, 404: t.absent, 413: t.long, 422: t.unread })[code] || (code && detail !== t.absent ? t.trouble : detail) || t.trouble;
 
   const about = async () => {
     try {
@@ -369,7 +369,7 @@ function start() {
       cancelAnimationFrame(drawn);
       const mine = message.previousElementSibling;
       message.remove();
-      if (error.status === 404 && known && known === state.conversation) return restart();
+      if ([404, 409].includes(error.status) && known && known === state.conversation) return restart(); // gone, or full
       if (passing(error.status)) {
         at("again").hidden = false; // still pending: a click or a reload sends the same message again
       } else {
@@ -384,7 +384,7 @@ function start() {
     keep();
     busy(false);
   };
-  /** The server no longer knows this conversation: the pending message goes into a new one. */
+  /** This conversation cannot go on: the pending message goes into a new one. */
   const restart = async () => {
     state = { pending: state.pending };
     keep();
