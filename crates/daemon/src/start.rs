@@ -38,7 +38,7 @@ pub fn main<S: Service>() -> ExitCode {
     if arguments.check_config {
         return ExitCode::SUCCESS;
     }
-    let plan = S::plan(&config, instance);
+    let plan = with_credentials(S::plan(&config, instance));
     if let Some(how) = arguments.prove_confinement {
         return prove::run(S::STEM, &plan, how);
     }
@@ -66,7 +66,7 @@ pub fn once<J: Job>() -> ExitCode {
     if arguments.check_config {
         return ExitCode::SUCCESS;
     }
-    let plan = J::plan(&config, instance);
+    let plan = with_credentials(J::plan(&config, instance));
     if let Some(how) = arguments.prove_confinement {
         return prove::run(J::STEM, &plan, how);
     }
@@ -116,6 +116,14 @@ fn refuse(error: &ConfigError) -> ExitCode {
         journal::fatal("the service does not start", error);
     }
     ExitCode::from(EXIT_CONFIG)
+}
+
+/// A unit's own credentials are its to read, whatever else it may touch.
+fn with_credentials(plan: Plan) -> Plan {
+    match Credentials::from_environment().directory() {
+        Some(directory) => plan.read(directory),
+        None => plan,
+    }
 }
 
 fn confine(plan: &Plan) -> Result<Confined, BoxError> {

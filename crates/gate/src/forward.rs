@@ -52,6 +52,7 @@ impl Bots {
     ) -> Response<Body> {
         let id = request_id();
         let (mut parts, body) = request.into_parts();
+        let named = headers::is_domain(&parts);
         let query = parts.uri.query().map(str::to_owned);
         let mut response = match route(parts.uri.path()) {
             Route::Health => health(&parts.method),
@@ -71,7 +72,7 @@ impl Bots {
                 None => ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read."),
             },
         };
-        headers::to_visitor(response.headers_mut());
+        headers::to_visitor(response.headers_mut(), named);
         response.headers_mut().insert(headers::REQUEST_ID, id);
         response
     }
@@ -184,7 +185,7 @@ fn redirect(bot: &BotName, query: Option<&str>) -> Response<Body> {
 /// 64 random bits in hexadecimal.
 fn request_id() -> HeaderValue {
     let mut bytes = [0_u8; 8];
-    if getrandom::fill(&mut bytes).is_err() {
+    if secret::fill_random(&mut bytes).is_err() {
         return HeaderValue::from_static("0");
     }
     let text = format!("{:016x}", u64::from_ne_bytes(bytes));

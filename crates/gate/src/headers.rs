@@ -37,12 +37,26 @@ pub(crate) fn to_service(headers: &mut HeaderMap, client: IpAddr, request: &Head
     headers.insert(header::FORWARDED, forwarded(client));
 }
 
-/// Makes a service's headers fit for the visitor.
-pub(crate) fn to_visitor(headers: &mut HeaderMap) {
+/// Makes a service's headers fit for the visitor. `named` says whether the
+/// request was for a domain ([`is_domain`]).
+pub(crate) fn to_visitor(headers: &mut HeaderMap, named: bool) {
     strip(headers);
     headers.remove(header::SERVER);
-    headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    if named {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Whether a request is for a domain of its own. For `localhost` a browser would
+/// hold every other service on that machine to TLS too, for a year.
+pub(crate) fn is_domain(request: &http::request::Parts) -> bool {
+    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str));
+    let name = authority.map(|text| text.rsplit_once(':').map_or(text, |(name, _)| name));
+    name.is_some_and(|name| {
+        name.contains('.') && name.parse::<IpAddr>().is_err() && !name.ends_with(".localhost")
+    })
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -94,9 +108,24 @@ mod tests {
     fn a_visitor_gets_the_security_headers() {
         let mut headers = HeaderMap::new();
         headers.insert("server", HeaderValue::from_static("chat"));
-        to_visitor(&mut headers);
+        to_visitor(&mut headers, true);
         assert!(headers.get("server").is_none());
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["strict-transport-security"], "max-age=31536000");
+        let mut headers = HeaderMap::new();
+        to_visitor(&mut headers, false);
+        assert!(headers.get("strict-transport-security").is_none());
+    }
+
+    #[test]
+    fn localhost_and_addresses_are_no_domains() {
+        let domain = |host: &str| {
+            let (parts, ()) = http::Request::builder().header("host", host).body(()).unwrap().into_parts();
+            is_domain(&parts)
+        };
+        assert!(domain("chat.shop.example") && domain("shop.example:8443"));
+        for host in ["localhost", "localhost:8443", "127.0.0.1:443", "[::1]:8443", "a.localhost", ""] {
+            assert!(!domain(host), "{host:?}");
+        }
     }
 }

@@ -6,8 +6,10 @@
 //! zeroized when dropped, and `Debug` shows `[secret]`.
 
 mod credentials;
+mod random;
 
 pub use credentials::{CREDENTIAL_BYTES, Credentials, Error};
+pub use random::fill_random;
 
 use std::fmt;
 
