@@ -61,9 +61,10 @@ pub(crate) fn unshare(flags: libc::c_int) -> io::Result<()> {
     done(plain(libc::SYS_unshare, [i64::from(flags), 0, 0, 0, 0]))
 }
 
-/// `fork(2)` by glibc, for a child that goes on: runs `act` in it, and tells what came of it
-/// through the exit status. `Err` of the outer result means that no child could be made.
+/// `fork(2)` by glibc: runs `act` in a child, which tells through a pipe what came of it. `Err` of the
+/// outer result means that no child could be made.
 pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::Result<()>> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // SAFETY: called with no other thread running (the probe's contract), so that the child finds
     // every lock free.
     let child = unsafe { libc::fork() };
@@ -72,39 +73,44 @@ pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::R
     }
     if child == 0 {
         let code = act().map_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO), |()| 0);
+        let told = rustix::io::write(&writer, &code.to_ne_bytes());
         // SAFETY: ends the child at once, without what the parent registered for its own exit.
-        unsafe { libc::_exit(code) }
+        unsafe { libc::_exit(i32::from(told.is_err())) }
     }
-    Ok(match wait_for(child)? {
-        0 => Ok(()),
-        code => Err(io::Error::from_raw_os_error(code)),
+    drop(writer);
+    let mut code = [0; size_of::<libc::c_int>()];
+    let read = rustix::io::read(&reader, &mut code);
+    reap(child);
+    Ok(match (read, libc::c_int::from_ne_bytes(code)) {
+        (Ok(4), 0) => Ok(()),
+        (Ok(4), code) => Err(io::Error::from_raw_os_error(code)),
+        // a signal ended it before it could tell
+        _ => Err(io::Error::from_raw_os_error(libc::EINTR)),
     })
 }
 
-/// Waits for a child; its exit status, or `EINTR` when a signal ended it.
-fn wait_for(child: libc::c_int) -> io::Result<libc::c_int> {
-    let mut status = 0;
-    // SAFETY: `status` outlives the call. __WALL also waits for a child that does not signal its
-    // end.
-    done(libc::c_long::from(unsafe {
-        libc::waitpid(child, &raw mut status, libc::__WALL)
-    }))?;
-    Ok(if libc::WIFEXITED(status) {
-        libc::WEXITSTATUS(status)
-    } else {
-        libc::EINTR
-    })
+/// Waits for a child's end. A filter may forbid that; the child was made all the same, and ends by itself.
+fn reap(child: libc::c_int) {
+    // SAFETY: no status is asked for. __WALL also waits for a child that does not signal its end.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WALL) };
+}
+
+/// The child that `result` names is reaped; an error is passed on.
+fn reaped(result: libc::c_long) -> io::Result<()> {
+    let child = libc::c_int::try_from(checked(result)?).map_err(io::Error::other)?;
+    reap(child);
+    Ok(())
 }
 
 /// Makes a child by `fork(2)`-like `number` whose only act is to end.
 fn child_that_ends(number: libc::c_long, arguments: [i64; 5]) -> io::Result<()> {
     let child = plain(number, arguments);
     if child == 0 {
-        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the
-        // parent's changes.
+        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the parent's
+        // changes.
         unsafe { libc::_exit(0) }
     }
-    wait_for(libc::c_int::try_from(checked(child)?).map_err(io::Error::other)?).map(drop)
+    reaped(child)
 }
 
 /// `fork(2)` itself where the architecture has it, else the `clone(2)` that it stands for.
@@ -141,7 +147,7 @@ pub(crate) fn clone3() -> io::Result<()> {
         // SAFETY: as in `child_that_ends`.
         unsafe { libc::_exit(0) }
     }
-    wait_for(libc::c_int::try_from(checked(child)?).map_err(io::Error::other)?).map(drop)
+    reaped(child)
 }
 
 /// `vfork(2)`: the child shares memory and stack with the parent, so parent and child part within
@@ -166,11 +172,13 @@ pub(crate) fn vfork() -> io::Result<()> {
             out("rdi") _,
         );
     }
-    match libc::c_int::try_from(result) {
-        Ok(child) if child > 0 => wait_for(child).map(drop),
-        Ok(negative) => Err(io::Error::from_raw_os_error(-negative)),
-        Err(error) => Err(io::Error::other(error)),
+    // the kernel's own way to tell an error: its negative
+    if result < 0 {
+        return Err(io::Error::from_raw_os_error(
+            libc::c_int::try_from(-result).unwrap_or(libc::EIO),
+        ));
     }
+    reaped(result)
 }
 
 /// Longest single argument that `execve(2)` takes (`MAX_ARG_STRLEN`), in bytes.
