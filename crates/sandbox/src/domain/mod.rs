@@ -52,6 +52,12 @@ pub(crate) fn enforce(plan: &Plan) -> Result<i32, Error> {
     let version = i32::try_from(kernel)
         .unwrap_or(NEWEST_KNOWN_ABI)
         .min(NEWEST_KNOWN_ABI);
+    enforce_for(plan, version)?;
+    Ok(version)
+}
+
+/// As [`enforce`], for a kernel of at least ABI `version`.
+fn enforce_for(plan: &Plan, version: i32) -> Result<(), Error> {
     let abi = ABI::from(version);
     let ruleset = handled(plan, abi).map_err(refused)?;
     let ruleset = rules(plan, abi, ruleset)?;
@@ -59,7 +65,7 @@ pub(crate) fn enforce(plan: &Plan) -> Result<i32, Error> {
     if status.ruleset != RulesetStatus::FullyEnforced || !status.no_new_privs {
         return Err(Error::NotEnforced(format!("only in part: {status:?}")));
     }
-    Ok(version)
+    Ok(())
 }
 
 fn refused(error: RulesetError) -> Error {

@@ -118,6 +118,41 @@ fn tcp_and_abstract_sockets_are_out_of_reach() {
     });
 }
 
+/// Rules for an older kernel are a subset of this one's, so they can be tried here.
+#[test]
+fn rules_for_each_older_kernel_are_enforced_in_full() {
+    let newest = i32::try_from(raw::landlock_abi().unwrap())
+        .unwrap()
+        .min(NEWEST_KNOWN_ABI);
+    for version in 1..=newest {
+        let (_root, [read, write, foreign]) = three();
+        let thread = std::thread::spawn(move || {
+            rustix::thread::set_no_new_privs(true).unwrap();
+            let plan = Plan::new()
+                .read(&read)
+                .write(&write)
+                .connect(&read)
+                .bind(&write);
+            enforce_for(&plan, version).unwrap();
+            assert_eq!(fs::read(read.join("f")).unwrap(), b"text");
+            fs::write(write.join("g"), b"x").unwrap();
+            assert!(denied(fs::read(foreign.join("f"))), "ABI {version}");
+        });
+        thread.join().unwrap();
+    }
+}
+
+/// As under a container manager whose own filter forbids Landlock: its rules would silently be none.
+#[test]
+fn a_process_that_may_not_use_landlock_is_not_confined() {
+    let thread = std::thread::spawn(|| {
+        crate::filter::install(&Plan::new(), crate::filter::Extent::Thread).unwrap();
+        enforce(&Plan::new()).unwrap_err()
+    });
+    let error = thread.join().unwrap();
+    assert!(matches!(error, Error::LandlockMissing(_)), "{error}");
+}
+
 #[test]
 fn a_path_that_is_missing_is_an_error_that_names_it() {
     let missing = "/nonexistent/casemate";
