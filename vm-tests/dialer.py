@@ -22,6 +22,17 @@ host = "localhost"
 ports = [{UNDECLARED}]
 
 [[reach]]
+unit = "llm"
+host = "api.test"
+ports = [{DECLARED}]
+private = true
+
+[[reach]]
+unit = "llm"
+host = "rebound.test"
+ports = [{DECLARED}]
+
+[[reach]]
 unit = "mailer"
 host = "127.0.0.1"
 ports = [{UNDECLARED}]
@@ -67,6 +78,20 @@ while True:
     guest.sendall(guest.recv(100).upper())
 """
 
+# A name server that leads every name to this machine: an A record for a question of type A, else no record.
+NAMES = """
+import socket
+server = socket.socket(type=socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+while True:
+    question, guest = server.recvfrom(2048)
+    end = question.index(0, 12) + 5
+    is_a = question[end - 3] == 1
+    head = question[:2] + b"\\x81\\x80" + b"\\0\\1" + (b"\\0\\1" if is_a else b"\\0\\0") + b"\\0\\0\\0\\0"
+    record = b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\0\\0\\4\\x7f\\0\\0\\1" if is_a else b""
+    server.sendto(head + question[12:end] + record, guest)
+"""
+
 
 def put(path: str, text: str) -> None:
     machine.succeed(f"rm --force {path} && printf %s {shlex.quote(text)} > {path}")
@@ -92,6 +117,9 @@ with subtest("the dialer is there for its caller and for nobody else"):
     put(CONFIG, CONFIGURED)
     put("/tmp/caller.py", CALLER)
     put("/tmp/host.py", HOST)
+    put("/tmp/names.py", NAMES)
+    machine.succeed("systemd-run --unit=test-names python3 /tmp/names.py")
+    put("/etc/resolv.conf", "nameserver 127.0.0.1\n")
     machine.succeed("systemctl restart casemate-dialer.service")
     machine.wait_for_unit("casemate-dialer.service")
     for port in (DECLARED, UNDECLARED):
@@ -104,6 +132,10 @@ with subtest("the dialer is there for its caller and for nobody else"):
 
 with subtest("a declared host is reached, through a socket that the dialer hands over"):
     said = machine.succeed(f"python3 /tmp/caller.py {SOCKET} 127.0.0.1 {DECLARED}")
+    t.assertEqual(said.strip(), "ARE YOU THERE?")
+
+with subtest("a declared name is resolved, and its host reached"):
+    said = machine.succeed(f"python3 /tmp/caller.py {SOCKET} API.test. {DECLARED}")
     t.assertEqual(said.strip(), "ARE YOU THERE?")
 
 with subtest("what is not declared is refused before anything is connected to"):
@@ -131,6 +163,10 @@ with subtest("a declared name that leads inside is refused"):
     t.assertEqual(status, 403, detail)
     t.assertIn("not permitted (loopback)", detail)
     machine.fail(f"python3 /tmp/caller.py {SOCKET} localhost {UNDECLARED}")
+    # A name server that leads a public name inside gets no further.
+    status, detail = refused("rebound.test", DECLARED)
+    t.assertEqual(status, 403, detail)
+    t.assertIn("not permitted (loopback)", detail)
 
 with subtest("what is no request is told so"):
     for host in ("127.1", "2130706433", "0x7f000001", "https://example.com", "bücher.example", "", "a" * 254):

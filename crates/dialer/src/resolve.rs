@@ -156,6 +156,14 @@ impl Resolver {
     }
 }
 
+/// Opens where the resolver's random numbers come from, to be called before
+/// confinement: a static program finds the system call's wrapper by no dlsym(3),
+/// so its libraries read /dev/urandom, and keep it open from their first use on.
+pub fn open_random() {
+    // Without it names cannot be resolved, and each such call says so.
+    let _ = getrandom::u32();
+}
+
 fn build(resolv_conf: &str, port: u16) -> Result<TokioResolver, NetError> {
     let (mut config, mut options) = parse_resolv_conf(resolv_conf)?;
     for server in &mut config.name_servers {

@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use daemon::{BoxError, Job};
+use rustix::rand::{GetRandomFlags, getrandom};
 use sandbox::{Confined, Plan};
 use secret::KEY_BYTES;
 use zeroize::Zeroizing;
@@ -24,11 +25,13 @@ const UNFINISHED: &str = ".key.new";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Started by hand.
-    #[error("there is no folder for the key (RUNTIME_DIRECTORY is not one absolute path); start it through its systemd unit")]
+    #[error(
+        "there is no folder for the key (RUNTIME_DIRECTORY is not one absolute path); start it through its systemd unit"
+    )]
     NoFolder,
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes, so no key was made")]
-    Random(#[from] getrandom::Error),
+    Random(#[from] rustix::io::Errno),
     /// It could not be written.
     #[error("the key could not be written to {0}, so what it is for does not start")]
     Write(PathBuf, #[source] io::Error),
@@ -65,7 +68,9 @@ impl Job for Keys {
 /// The unit's `RuntimeDirectory=` (systemd.exec(5)), which has to be one.
 fn folder() -> Result<PathBuf, Error> {
     let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let single = |folder: &PathBuf| folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':');
+    let single = |folder: &PathBuf| {
+        folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':')
+    };
     folder.filter(single).ok_or(Error::NoFolder)
 }
 
@@ -77,8 +82,21 @@ fn folder() -> Result<PathBuf, Error> {
 /// [`Error::Random`] and [`Error::Write`].
 pub fn make(folder: &Path) -> Result<(), Error> {
     let mut key = Zeroizing::new([0_u8; KEY_BYTES]);
-    getrandom::fill(&mut *key)?;
+    fill(&mut *key)?;
     write(folder, &*key).map_err(|error| Error::Write(folder.join(KEY_FILE), error))
+}
+
+/// By the system call itself: what goes by way of /dev/urandom does not work
+/// confined. It waits until the kernel has gathered enough (getrandom(2)).
+fn fill(mut key: &mut [u8]) -> rustix::io::Result<()> {
+    while !key.is_empty() {
+        match getrandom(&mut *key, GetRandomFlags::empty()) {
+            Ok(count) => key = &mut key[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn write(folder: &Path, key: &[u8]) -> io::Result<()> {
@@ -87,7 +105,11 @@ fn write(folder: &Path, key: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)?;
     file.write_all(key)?;
     file.sync_all()?;
     std::fs::rename(&unfinished, folder.join(KEY_FILE))?;
@@ -112,7 +134,10 @@ mod tests {
             assert_eq!(key.len(), KEY_BYTES);
             assert!(keys.insert(key));
         }
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+            0o600
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -121,7 +146,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(UNFINISHED), "half").unwrap();
         make(folder.path()).unwrap();
-        assert_eq!(std::fs::read(folder.path().join(KEY_FILE)).unwrap().len(), KEY_BYTES);
+        assert_eq!(
+            std::fs::read(folder.path().join(KEY_FILE)).unwrap().len(),
+            KEY_BYTES
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
