@@ -1,3 +1,7 @@
-//! Casemate: chat.
+//! Casemate's chat service: `casemate-chat --instance BOT --config BOT.toml`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::main::<chat::Chat>()
+}

@@ -1,9 +1,11 @@
 //! What names a conversation, and what opens it.
 
 mod id;
+mod text;
 mod token;
 
 pub use id::ConversationId;
+pub use text::{TextError, normalise, printable};
 pub use token::{Token, TokenHash};
 
 /// The operating system gave no random bytes, so nothing can be named.

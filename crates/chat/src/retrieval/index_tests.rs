@@ -88,7 +88,7 @@ proptest! {
     fn the_order_of_changes_does_not_show(changes in prop::collection::vec((0_u8..6, 0_u8..4), 0..24)) {
         const TEXTS: [&str; 3] = ["tea and cups", "# Tea\n\ngreen tea\n\n## Cups\n\nblue cups", "cups of coffee"];
         let mut index = Index::default();
-        let mut held = std::collections::BTreeMap::new();
+        let mut held = BTreeMap::new();
         for (name, change) in changes {
             let name = format!("{name}.md");
             if let Some(text) = TEXTS.get(usize::from(change)) {

@@ -1,0 +1,103 @@
+//! What one bot's process holds.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use chat_api::{BotFile, BotName, operator, visitor};
+use store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::conversations::Conversations;
+use crate::error::Error;
+use crate::library::Library;
+use crate::live::Live;
+
+/// Most answers that are made at the same time.
+pub const ANSWERS: usize = 256;
+
+/// Most answers that wait for their turn. Whoever comes when all places are taken is told to come back.
+pub const WAITING: usize = 768;
+
+/// One bot: its file, its documents, its conversations and the answers under way.
+#[derive(Debug)]
+pub struct Bot {
+    /// Its name.
+    pub name: BotName,
+    /// Its file.
+    pub file: BotFile,
+    /// Its documents.
+    pub library: Arc<Library>,
+    /// Its conversations.
+    pub conversations: Conversations,
+    /// The provider broker.
+    pub llm: llm_api::Client,
+    /// The answers under way.
+    pub live: Arc<Live>,
+    /// Places for answers, waiting or not.
+    pub places: Arc<Semaphore>,
+    /// Turns for answers that are made.
+    pub turns: Semaphore,
+    /// The tasks that answer.
+    pub tasks: TaskTracker,
+    started: u64,
+}
+
+impl Bot {
+    /// Opens a bot over its store. Blocks while the documents are read.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn open(name: BotName, file: BotFile, store: Store, llm: llm_api::Client) -> Result<Self, Error> {
+        Ok(Self {
+            library: Arc::new(Library::open(store.clone(), file.language)?),
+            conversations: Conversations::in_store(store),
+            name,
+            file,
+            llm,
+            live: Arc::default(),
+            places: Arc::new(Semaphore::new(ANSWERS + WAITING)),
+            turns: Semaphore::new(ANSWERS),
+            tasks: TaskTracker::new(),
+            started: now(),
+        })
+    }
+
+    /// What a widget needs to know.
+    #[must_use]
+    pub fn info(&self) -> visitor::BotInfo {
+        visitor::BotInfo {
+            name: self.name.clone(),
+            title: self.file.title.clone(),
+            greeting: self.file.greeting.clone(),
+            suggestions: self.file.suggestions.clone(),
+            language: self.file.language,
+        }
+    }
+
+    /// How it fares.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn status(&self) -> Result<operator::Status, Error> {
+        let (conversations, messages) = self.conversations.count()?;
+        let index = self.library.index();
+        Ok(operator::Status {
+            bot: self.name.clone(),
+            title: self.file.title.clone(),
+            documents: index.len(),
+            chunks: index.chunks(),
+            conversations,
+            messages,
+            provider: self.file.provider.clone(),
+            started: self.started,
+        })
+    }
+}
+
+/// The time, in milliseconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

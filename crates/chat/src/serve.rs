@@ -1,0 +1,94 @@
+//! Serves one bot on its two sockets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_api::BotFile;
+use daemon::{BoxError, ConfigFile, Service, Start};
+use ipc::Limits;
+use sandbox::{Confined, Plan};
+use store::{Options, Store};
+use tokio::net::UnixListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::bot::Bot;
+use crate::config;
+use crate::operators::Operators;
+use crate::visitors::Visitors;
+
+/// Memory for pages of the store, in bytes. A turn touches few of them, and bots are many.
+const STORE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Most connections of operators: commands, one at a time.
+const OPERATORS: usize = 16;
+
+/// How long answers whose readers have gone may still take when the service stops.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// One bot's service.
+#[derive(Debug)]
+pub struct Chat;
+
+impl Service for Chat {
+    const STEM: &'static str = "chat";
+    const CONFIG_FILE: ConfigFile = ConfigFile::Required;
+    type Config = BotFile;
+
+    fn check(config: &BotFile, instance: Option<&str>) -> Result<(), String> {
+        config::check(config, instance)
+    }
+
+    fn plan(_config: &BotFile, instance: Option<&str>) -> Plan {
+        config::plan(instance)
+    }
+
+    async fn serve(mut start: Start<BotFile>) -> Result<(), BoxError> {
+        let instance = start.instance.as_deref();
+        let name = config::bot(instance)?;
+        let key = start.credentials.key(config::STORE_KEY)?;
+        let path = config::state(instance).join(config::STORE_FILE);
+        let options = Options { cache_bytes: STORE_CACHE_BYTES, ..Options::default() };
+        let (visitors, operators) = (start.sockets.unix("visitors")?, start.sockets.unix("operators")?);
+        let llm = llm_api::Client::new(config::LLM_SOCKET);
+        let file = start.config;
+        let bot = tokio::task::spawn_blocking(move || {
+            let store = Store::open(&path, &key, options)?;
+            Ok::<_, BoxError>(Arc::new(Bot::open(name, file, store, llm)?))
+        })
+        .await??;
+        let index = bot.library.index();
+        start.ready.notify(&format!("{}: {} documents, {} passages", bot.name, index.len(), index.chunks()));
+        drop(index);
+        run(&start.confined, bot, visitors, operators, start.drain).await;
+        Ok(())
+    }
+}
+
+/// Serves until `drain` is cancelled, then finishes the answers under way.
+pub async fn run(
+    confined: &Confined,
+    bot: Arc<Bot>,
+    visitors: UnixListener,
+    operators: UnixListener,
+    drain: CancellationToken,
+) {
+    let for_visitors = Arc::new(Visitors::of(Arc::clone(&bot)));
+    let for_operators = Arc::new(Operators::of(Arc::clone(&bot)));
+    let few = Limits { connections: OPERATORS, ..Limits::default() };
+    tokio::join!(
+        ipc::serve(confined, visitors, Limits::default(), drain.clone(), move |_, request| {
+            let visitors = Arc::clone(&for_visitors);
+            async move { visitors.handle(request).await }
+        }),
+        ipc::serve(confined, operators, few, drain, move |_, request| {
+            let operators = Arc::clone(&for_operators);
+            async move { operators.handle(request).await }
+        }),
+    );
+    // Those that still wait for their turn end now; their questions are stored.
+    bot.turns.close();
+    bot.tasks.close();
+    if tokio::time::timeout(DRAIN_TIME, bot.tasks.wait()).await.is_err() {
+        tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off; their questions are stored");
+    }
+}
