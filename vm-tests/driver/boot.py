@@ -44,14 +44,15 @@ class Boot:
     def _collect_events(self, process: subprocess.Popen[str]) -> None:
         events = self._events
         assert process.stdout is not None
-        for line in process.stdout:
-            events.put(json.loads(line))
+        with process.stdout:
+            for line in process.stdout:
+                events.put(json.loads(line))
         events.put(None)
 
     def _collect_console(self, process: subprocess.Popen[str]) -> None:
         lines = self._lines
         assert process.stderr is not None
-        with self.console.open("a") as log:
+        with self.console.open("a") as log, process.stderr:
             for line in process.stderr:
                 line = line.rstrip("\r\n")
                 lines.append(line)
@@ -82,18 +83,18 @@ class Boot:
         except BrokenPipeError:
             pass  # It is off already.
 
-    def wait(self) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         if self.process is not None:
-            self.process.wait()
+            assert self.process.stdin is not None
+            self.process.wait(timeout)
+            self.process.stdin.close()
             self.process = None
 
     def end(self) -> None:
         """Ends the machine whatever state it is in; the boot process frees everything before it goes."""
         if self.running():
-            assert self.process is not None
             self.order("crash")
-            try:
-                self.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired as error:
-                raise MachineError(f"the machine is still there {STOP_SECONDS} s after its end") from error
-        self.process = None
+        try:
+            self.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise MachineError(f"the machine is still there {STOP_SECONDS} s after its end") from error

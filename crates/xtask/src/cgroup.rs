@@ -23,7 +23,8 @@ pub(crate) struct Cgroup {
 impl Cgroup {
     /// The group called `name` under the hierarchy mounted at `hierarchy`; it need not exist.
     pub(crate) fn named(hierarchy: &Path, name: &str) -> Outcome<Self> {
-        let own = fs::read_to_string("/proc/self/cgroup").during("/proc/self/cgroup is unreadable")?;
+        let own =
+            fs::read_to_string("/proc/self/cgroup").during("/proc/self/cgroup is unreadable")?;
         let home = own
             .lines()
             .find_map(|line| line.strip_prefix("0::/"))

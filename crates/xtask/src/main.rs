@@ -5,20 +5,35 @@
     reason = "a command-line tool speaks to its user"
 )]
 
+mod assemble;
+mod bench;
 mod boot;
 mod cgroup;
 mod cli;
+mod demo;
+mod down;
 mod failure;
+mod fingerprint;
+mod forward;
+mod host;
+mod instance;
+mod machine;
 mod mounts;
+mod program;
+mod progress;
+mod root;
+mod shell;
+mod stop;
+mod terminal;
+mod test;
+mod up;
+mod workspace;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match cli::run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    cli::run().unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        ExitCode::FAILURE
+    })
 }

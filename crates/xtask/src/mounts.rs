@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
-    unmount,
+    mount_remount, unmount,
 };
 use rustix::thread::UnshareFlags;
 
@@ -57,12 +57,7 @@ pub(crate) fn cover_run() -> Outcome<PathBuf> {
 ///
 /// The features that tie an upper directory to one exact lower one are off: the lower layers are replaced
 /// between boots while the upper, which holds the state, stays.
-pub(crate) fn overlay(
-    lowers: &[PathBuf],
-    upper: &Path,
-    work: &Path,
-    target: &Path,
-) -> Outcome<()> {
+pub(crate) fn overlay(lowers: &[PathBuf], upper: &Path, work: &Path, target: &Path) -> Outcome<()> {
     for dir in [upper, work, target] {
         fs::create_dir_all(dir).during(format_args!("{} could not be made", dir.display()))?;
     }
@@ -82,11 +77,7 @@ pub(crate) fn overlay(
 }
 
 /// The mount options of an overlay, with the characters that separate them escaped.
-fn overlay_options(
-    lowers: &[PathBuf],
-    upper: &Path,
-    work: &Path,
-) -> Outcome<std::ffi::CString> {
+fn overlay_options(lowers: &[PathBuf], upper: &Path, work: &Path) -> Outcome<std::ffi::CString> {
     let escape = |path: &Path| {
         let mut escaped = String::new();
         for character in path.to_string_lossy().chars() {
@@ -140,6 +131,14 @@ pub(crate) fn kernel_views(root: &Path) -> Outcome<()> {
             .during(format_args!("{} could not be mounted", target.display()))?;
     }
     Ok(())
+}
+
+/// Makes `dir` visible at `target`, for reading only.
+pub(crate) fn show(dir: &Path, target: &Path) -> Outcome<()> {
+    let failed = || format!("{} could not be shown", dir.display());
+    fs::create_dir_all(target).during(failed())?;
+    mount_bind_recursive(dir, target).during(failed())?;
+    mount_remount(target, MountFlags::BIND | MountFlags::RDONLY, c"").during(failed())
 }
 
 #[cfg(test)]

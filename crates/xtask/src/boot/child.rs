@@ -67,7 +67,10 @@ impl Booted {
     pub(crate) fn stop(mut self, order: Order) -> Outcome<()> {
         // A machine that has ended already takes no orders; waiting for it is then all there is to do.
         let _sent = writeln!(self.orders, "{}", order.word()).and_then(|()| self.orders.flush());
-        let status = self.child.wait().during("the boot could not be waited for")?;
+        let status = self
+            .child
+            .wait()
+            .during("the boot could not be waited for")?;
         if status.success() {
             Ok(())
         } else {

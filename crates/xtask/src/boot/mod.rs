@@ -87,7 +87,10 @@ mod tests {
     fn events_are_one_tagged_object() {
         let line = serde_json::to_string(&Event::Leader { pid: 7 }).unwrap();
         assert_eq!(line, r#"{"event":"leader","pid":7}"#);
-        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), Event::Leader { pid: 7 });
+        assert_eq!(
+            serde_json::from_str::<Event>(&line).unwrap(),
+            Event::Leader { pid: 7 }
+        );
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Boots a root under systemd-nspawn: seconds, on this machine's own kernel.
 
-use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,6 +10,7 @@ use super::supervise::{Running, supervise};
 use crate::cgroup::Cgroup;
 use crate::failure::{Outcome, While};
 use crate::mounts;
+use crate::root::hold;
 
 /// What the appliance's own sandboxes need and nspawn does not give by default. Without `bpf` systemd's IP
 /// filters silently do nothing, and without Landlock no service starts.
@@ -38,6 +38,12 @@ pub(crate) struct Container {
 /// Boots the container and stays until it is off.
 pub(crate) fn boot(container: &Container) -> Outcome<()> {
     mounts::enter_private_namespace()?;
+    // Held while the machine runs, so that nothing tidies its layers away.
+    let _held = container
+        .lowers
+        .iter()
+        .map(|lower| hold(lower))
+        .collect::<Outcome<Vec<_>>>()?;
     let hierarchy = mounts::unified_cgroups()?;
     let private = mounts::cover_run()?;
     let root = private.join("root");
@@ -79,11 +85,6 @@ pub(crate) fn boot(container: &Container) -> Outcome<()> {
 
 /// Starts systemd-nspawn; its console goes to standard error.
 fn start(root: &Path, notify_socket: &Path) -> Outcome<Child> {
-    // A machine id of all zeros or none is made anew on each boot; an empty file is filled and kept.
-    let machine_id = root.join("etc/machine-id");
-    if !machine_id.exists() {
-        fs::write(&machine_id, "").during("the machine id could not be prepared")?;
-    }
     // setpriv: a container must not outlive the process that watches it.
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "systemd-nspawn"])

@@ -14,8 +14,8 @@ use crate::cgroup::Cgroup;
 use crate::failure::{Failure, Outcome, While};
 use crate::mounts;
 
-/// The guest's memory, in MiB.
-const MEMORY_MIB: u32 = 2048;
+/// The guest's memory, in MiB: a browser runs in it.
+const MEMORY_MIB: u32 = 3072;
 
 /// The guest's processors.
 const PROCESSORS: u32 = 2;
@@ -106,14 +106,23 @@ fn start(guest: &Guest, accelerator: &str, sockets: &Path) -> Outcome<Child> {
     };
     let mut network = "user,id=net0".to_owned();
     if let Some(address) = guest.forward {
-        network.push_str(&format!(",hostfwd=tcp:{}:{}-:443", address.ip(), address.port()));
+        network.push_str(&format!(
+            ",hostfwd=tcp:{}:{}-:443",
+            address.ip(),
+            address.port()
+        ));
     }
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
         .args(["-nodefaults", "-display", "none", "-machine", "q35"])
         .args(["-accel", accelerator, "-cpu", "max"])
-        .args(["-smp", &PROCESSORS.to_string(), "-m", &MEMORY_MIB.to_string()])
+        .args([
+            "-smp",
+            &PROCESSORS.to_string(),
+            "-m",
+            &MEMORY_MIB.to_string(),
+        ])
         .arg("-kernel")
         .arg(&guest.kernel)
         .arg("-initrd")
@@ -121,14 +130,23 @@ fn start(guest: &Guest, accelerator: &str, sockets: &Path) -> Outcome<Child> {
         .args(["-append", KERNEL_COMMAND_LINE])
         .args(["-drive", &disk(&guest.base, "readonly=on")])
         .args(["-drive", &disk(&guest.layer, "readonly=on")])
-        .args(["-drive", &disk(&guest.state, "cache=writeback,discard=unmap")])
+        .args([
+            "-drive",
+            &disk(&guest.state, "cache=writeback,discard=unmap"),
+        ])
         .args(["-netdev", &network, "-device", "virtio-net-pci,netdev=net0"])
         .args(["-device", "virtio-rng-pci", "-device", "virtio-serial-pci"])
         .args(["-serial", "stdio"])
-        .args(["-qmp", &format!("unix:{},server=on,wait=off", socket("monitor"))]);
+        .args([
+            "-qmp",
+            &format!("unix:{},server=on,wait=off", socket("monitor")),
+        ]);
     for name in ["shell", "terminal"] {
         command
-            .args(["-chardev", &format!("socket,id={name},path={},server=on,wait=off", socket(name))])
+            .args([
+                "-chardev",
+                &format!("socket,id={name},path={},server=on,wait=off", socket(name)),
+            ])
             .args(["-device", &format!("virtconsole,chardev={name}")]);
     }
     if !guest.allow_reboot {
@@ -188,9 +206,32 @@ fn accelerator(kernel: &Path) -> &'static str {
     }
     let probe = || -> std::io::Result<bool> {
         let mut child = Command::new("timeout")
-            .args(["--signal=KILL", &PROBE_SECONDS.to_string(), "setpriv", "--pdeathsig", "KILL"])
-            .args(["qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "q35"])
-            .args(["-accel", "kvm", "-cpu", "host", "-m", "512", "-serial", "stdio", "-no-reboot"])
+            .args([
+                "--signal=KILL",
+                &PROBE_SECONDS.to_string(),
+                "setpriv",
+                "--pdeathsig",
+                "KILL",
+            ])
+            .args([
+                "qemu-system-x86_64",
+                "-nodefaults",
+                "-display",
+                "none",
+                "-machine",
+                "q35",
+            ])
+            .args([
+                "-accel",
+                "kvm",
+                "-cpu",
+                "host",
+                "-m",
+                "512",
+                "-serial",
+                "stdio",
+                "-no-reboot",
+            ])
             .arg("-kernel")
             .arg(kernel)
             .args(["-append", "console=ttyS0 panic=-1"])
@@ -209,5 +250,9 @@ fn accelerator(kernel: &Path) -> &'static str {
         child.wait()?;
         Ok(reached)
     };
-    if probe().unwrap_or(false) { "kvm" } else { "tcg" }
+    if probe().unwrap_or(false) {
+        "kvm"
+    } else {
+        "tcg"
+    }
 }

@@ -59,8 +59,7 @@ async fn watch(running: Running<'_>) -> Outcome<()> {
         .map(tokio::net::UnixDatagram::from_std)
         .transpose()
         .during("the notification socket could not be watched")?;
-    let mut terminate =
-        signal(SignalKind::terminate()).during("SIGTERM could not be watched")?;
+    let mut terminate = signal(SignalKind::terminate()).during("SIGTERM could not be watched")?;
     let mut interrupt = signal(SignalKind::interrupt()).during("SIGINT could not be watched")?;
     let mut orders = orders();
     let mut stopping = false;
@@ -133,10 +132,7 @@ fn orders() -> UnboundedReceiver<Order> {
 }
 
 /// The next notification's length; never returns without a socket.
-async fn receive(
-    socket: Option<&tokio::net::UnixDatagram>,
-    buffer: &mut [u8],
-) -> Outcome<usize> {
+async fn receive(socket: Option<&tokio::net::UnixDatagram>, buffer: &mut [u8]) -> Outcome<usize> {
     match socket {
         Some(socket) => socket
             .recv(buffer)
@@ -166,8 +162,12 @@ mod tests {
 
     #[test]
     fn leader_and_readiness_are_read_and_the_rest_is_not() {
-        let message = b"STATUS=Container running.\nX_NSPAWN_LEADER_PID=4242\nREADY=1\nREADY=0\nnoise";
-        assert_eq!(notified(message), [Event::Leader { pid: 4242 }, Event::Ready]);
+        let message =
+            b"STATUS=Container running.\nX_NSPAWN_LEADER_PID=4242\nREADY=1\nREADY=0\nnoise";
+        assert_eq!(
+            notified(message),
+            [Event::Leader { pid: 4242 }, Event::Ready]
+        );
         assert_eq!(notified(b"X_NSPAWN_LEADER_PID=-1\n\xff\xfe"), []);
     }
 }

@@ -1,0 +1,95 @@
+//! From the checkout to something that boots.
+
+use std::ffi::OsString;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+
+use crate::failure::Outcome;
+use crate::instance::Instance;
+use crate::progress::step;
+use crate::root::base::{Purpose, base};
+use crate::root::disk::{disk, kernel, state_disk};
+use crate::root::inside::Inside;
+use crate::root::layer::layer;
+use crate::workspace::{Audience, Workspace};
+
+/// A root, put together.
+#[derive(Debug, Clone)]
+pub(crate) struct Assembled {
+    base: PathBuf,
+    layer: PathBuf,
+}
+
+/// Builds the programs and puts together the root for `purpose`; what is unchanged is not made again.
+pub(crate) fn assemble(workspace: &Workspace, purpose: Purpose) -> Outcome<Assembled> {
+    let audience = match purpose {
+        Purpose::Tests => Audience::Tests,
+        Purpose::Container | Purpose::VirtualMachine => Audience::Appliance,
+    };
+    let (programs, built) = step("Building the services", || workspace.build())?;
+    let base = base(purpose)?;
+    let layer = step("Assembling the root", || {
+        layer(workspace, &programs, &built, audience, &base)
+    })?;
+    Ok(Assembled { base, layer })
+}
+
+impl Assembled {
+    /// The root for running single programs in it.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside {
+            lowers: vec![self.layer.clone(), self.base.clone()],
+            upper: None,
+            shown: None,
+        }
+    }
+
+    /// What `boot` is told to boot `instance` in a container.
+    pub(crate) fn in_container(&self, instance: &Instance) -> Vec<OsString> {
+        arguments(&[
+            ("--lower", self.layer.clone().into()),
+            ("--lower", self.base.clone().into()),
+            ("--state", instance.dir().into()),
+            ("--cgroup", instance.cgroup().into()),
+        ])
+        .into_iter()
+        .fold(vec!["nspawn".into()], pushed)
+    }
+
+    /// What `boot` is told to boot `instance` in a virtual machine; makes the disks that are not there yet.
+    pub(crate) fn in_virtual_machine(
+        &self,
+        instance: &Instance,
+        listen: Option<SocketAddrV4>,
+    ) -> Outcome<Vec<OsString>> {
+        let (kernel, initrd) = kernel(&self.base)?;
+        let state = instance.dir().join("state.img");
+        state_disk(&state)?;
+        let mut pairs = vec![
+            ("--kernel", kernel.into()),
+            ("--initrd", initrd.into()),
+            ("--base", disk(&self.base)?.into()),
+            ("--layer", disk(&self.layer)?.into()),
+            ("--state", state.into()),
+            ("--cgroup", instance.cgroup().into()),
+        ];
+        if let Some(address) = listen {
+            pairs.push(("--forward", address.to_string().into()));
+        }
+        Ok(arguments(&pairs)
+            .into_iter()
+            .fold(vec!["qemu".into()], pushed))
+    }
+}
+
+fn arguments(pairs: &[(&str, OsString)]) -> Vec<OsString> {
+    pairs
+        .iter()
+        .flat_map(|(option, value)| [OsString::from(*option), value.clone()])
+        .collect()
+}
+
+fn pushed(mut words: Vec<OsString>, word: OsString) -> Vec<OsString> {
+    words.push(word);
+    words
+}

@@ -1,0 +1,76 @@
+//! Runs other programs and says what went wrong when they fail.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::failure::{Failure, Outcome, While};
+
+/// Runs a program whose output the user sees.
+pub(crate) fn show(command: &mut Command) -> Outcome<()> {
+    let name = name(command);
+    let status = command
+        .status()
+        .during(format_args!("{name} could not be started"))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Failure::because(format!("{name} failed with {status}"))
+    }
+}
+
+/// Runs a program and returns what it prints; what it complained of is in the failure.
+pub(crate) fn read(command: &mut Command) -> Outcome<String> {
+    let output = capture(command)?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Failure::because(format!(
+        "{} failed with {}: {}{}",
+        name(command),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr).trim_end()
+    ))
+}
+
+/// Runs a program and returns what came of it, failed or not.
+pub(crate) fn capture(command: &mut Command) -> Outcome<Output> {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .during(format_args!("{} could not be started", name(command)))
+}
+
+/// Whether a program of this name can be found.
+pub(crate) fn exists(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+    })
+}
+
+/// The program's name without its directory.
+fn name(command: &Command) -> String {
+    std::path::Path::new(command.get_program())
+        .file_name()
+        .unwrap_or(command.get_program())
+        .to_string_lossy()
+        .into_owned()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_program_is_quoted() {
+        let failure = read(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
+        let text = failure.to_string();
+        assert!(text.contains("sh failed") && text.contains("why"), "{text}");
+    }
+
+    #[test]
+    fn programs_are_found_by_name() {
+        assert!(exists("sh"));
+        assert!(!exists("no-such-program-anywhere"));
+    }
+}

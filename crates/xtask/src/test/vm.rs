@@ -1,0 +1,206 @@
+//! The VM tests: each script on a fresh machine, under each way of booting that it names.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::stage::Verdict;
+use crate::assemble::Assembled;
+use crate::failure::{Failure, Outcome, While};
+use crate::host;
+use crate::instance::Instance;
+use crate::progress::note;
+
+/// How long one test may take, in seconds; emulated machines are slow.
+const TEST_SECONDS: u64 = 3600;
+
+/// The line of a script that names the ways to boot it; without one, a container.
+const HEADER: &str = "# boots:";
+
+/// A way to boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Nspawn,
+    Qemu,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Nspawn => "nspawn",
+            Self::Qemu => "qemu",
+        }
+    }
+}
+
+/// Runs the driver's own tests, then every script.
+pub(super) fn run(context: &Context) -> Outcome<Vec<Verdict>> {
+    let directory = context.workspace.root().join("vm-tests");
+    let mut verdicts = Vec::new();
+    if context.chosen_vm_test.is_none() {
+        verdicts.push(driver(&directory)?);
+    }
+    let assembled = context.assembled()?;
+    for script in scripts(&directory, context.chosen_vm_test.as_deref())? {
+        let text = std::fs::read_to_string(&script)
+            .during(format_args!("{} could not be read", script.display()))?;
+        for way in ways(&text).during(format_args!("{}", script.display()))? {
+            verdicts.push(one(context, assembled, &script, way)?);
+        }
+    }
+    Ok(verdicts)
+}
+
+/// The test of the driver itself, without a machine.
+fn driver(directory: &Path) -> Outcome<Verdict> {
+    let started = Instant::now();
+    let passed = Command::new("python3")
+        .args(["-m", "unittest", "driver.test_driver"])
+        .current_dir(directory)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .status()
+        .during("python3 could not be started")?
+        .success();
+    Ok(if passed {
+        Verdict::passed("vm:driver", started.elapsed(), "")
+    } else {
+        Verdict::failed("vm:driver", started.elapsed(), "see above")
+    })
+}
+
+/// The scripts to run, in order of their names.
+fn scripts(directory: &Path, chosen: Option<&str>) -> Outcome<Vec<PathBuf>> {
+    let mut scripts: Vec<_> = std::fs::read_dir(directory)
+        .during(format_args!("{} could not be read", directory.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .filter(|path| chosen.is_none_or(|name| path.file_stem().is_some_and(|stem| stem == name)))
+        .collect();
+    scripts.sort();
+    match chosen {
+        Some(name) if scripts.is_empty() => {
+            Failure::because(format!("there is no {}/{name}.py", directory.display()))
+        }
+        _ => Ok(scripts),
+    }
+}
+
+/// The ways to boot that a script names.
+fn ways(text: &str) -> Outcome<Vec<Way>> {
+    let Some(named) = text.lines().find_map(|line| line.strip_prefix(HEADER)) else {
+        return Ok(vec![Way::Nspawn]);
+    };
+    named
+        .split_whitespace()
+        .map(|word| {
+            [Way::Nspawn, Way::Qemu]
+                .into_iter()
+                .find(|way| way.name() == word)
+                .during(format_args!(
+                    "`{HEADER} {word}` names no way to boot; there are nspawn and qemu"
+                ))
+        })
+        .collect()
+}
+
+/// One script on one fresh machine.
+fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Outcome<Verdict> {
+    let stem = script
+        .file_stem()
+        .during("a script has a name")?
+        .to_string_lossy();
+    let name = format!("vm:{stem} ({})", way.name());
+    println!("\n  ── {name}");
+    let instance = Instance::named(&context.workspace, &format!("test-{stem}-{}", way.name()));
+    instance.forget()?;
+    instance.prepare()?;
+    instance.note(None, None)?;
+    let boot = match way {
+        Way::Nspawn => assembled.in_container(&instance),
+        Way::Qemu => {
+            host::prepare(host::VIRTUAL_MACHINE)?;
+            assembled.in_virtual_machine(&instance, None)?
+        }
+    };
+    let started = Instant::now();
+    let mut command = Command::new("timeout");
+    command
+        // The test gets Ctrl-C itself and frees its machine.
+        .args(["--foreground", "--signal=INT", &TEST_SECONDS.to_string()])
+        .args(["python3", "-m", "driver", "--out"])
+        .arg(instance.dir().join("out"))
+        .arg("--xtask")
+        .arg(std::env::current_exe().during("this program cannot find itself")?)
+        .arg(script)
+        .arg("--")
+        .args(boot)
+        .current_dir(context.workspace.root())
+        .env("PYTHONPATH", context.workspace.root().join("vm-tests"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let passed = followed(&mut command, &instance.dir().join("test.log"))?;
+    let time: Duration = started.elapsed();
+    if passed {
+        instance.forget()?;
+        return Ok(Verdict::passed(&name, time, ""));
+    }
+    instance.unnote()?;
+    note(&format!(
+        "the machine's state and logs are in {}",
+        instance.dir().display()
+    ));
+    Ok(Verdict::failed(
+        &name,
+        time,
+        format!("log: {}", instance.dir().join("test.log").display()),
+    ))
+}
+
+/// Runs a program, showing and keeping what it says.
+fn followed(command: &mut Command, log: &Path) -> Outcome<bool> {
+    let mut log = File::create(log).during("the test's log could not be made")?;
+    let (reader, writer) = std::io::pipe().during("no pipe")?;
+    let other = writer.try_clone().during("no pipe")?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(other);
+    let mut child = command.spawn().during("the test could not be started")?;
+    // The command holds the pipe's other end too; without letting go of it the pipe would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        println!("  {line}");
+        writeln!(log, "{line}").during("the test's log could not be written")?;
+    }
+    let status = child.wait().during("the test could not be waited for")?;
+    Ok(status.success())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_boots_as_its_header_says_and_in_a_container_without() {
+        assert_eq!(ways("import x\n").unwrap(), [Way::Nspawn]);
+        assert_eq!(
+            ways("# a test\n# boots: nspawn qemu\n").unwrap(),
+            [Way::Nspawn, Way::Qemu]
+        );
+        assert!(ways("# boots: bochs\n").is_err());
+    }
+
+    #[test]
+    fn what_a_test_says_is_kept_and_its_failure_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut good = Command::new("sh");
+        good.args(["-c", "echo out; echo err >&2"]);
+        assert!(followed(&mut good, &log).unwrap());
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
+        let mut bad = Command::new("sh");
+        bad.args(["-c", "exit 1"]);
+        assert!(!followed(&mut bad, &log).unwrap());
+    }
+}
