@@ -173,8 +173,9 @@ with subtest("a message that is sent twice is stored once"):
 
 with subtest("bad input is told clearly, and a stranger learns nothing"):
     ask = "--header 'content-type: application/json' https://localhost/b/demo/v1/conversations"
-    machine.succeed("head --bytes=1000000 /dev/zero | tr '\\0' a > /tmp/long")
-    problem(413, f"--header 'expect:' --data-binary @/tmp/long {ask}")
+    # So long that curl first asks whether it may send it (RFC 9110, section 10.1.1).
+    machine.succeed("head --bytes=2000000 /dev/zero | tr '\\0' a > /tmp/long")
+    problem(413, f"--http1.1 --data-binary @/tmp/long {ask}")
     long = "{\"id\":\"a\",\"text\":\"" + "a" * 8193 + "\"}"
     problem(413, f"--data-binary {shlex.quote(long)} {ask}")
     machine.succeed("printf '{\"id\":\"a\",\"text\":\"\\377\\376\"}' > /tmp/broken")
@@ -191,10 +192,10 @@ with subtest("a corpus that others wrote: Debian's FAQ"):
     missed = []
     for question, chapter, words in QUESTIONS:
         answer = events(post("faq/v1/conversations", {"id": str(uuid.uuid4()), "text": question}))
-        found = [source["document"] for source in sources(answer)]
-        machine.log(f"{question} {found} {whole(answer)}")
-        if f"{chapter}.en.html" not in found or words not in whole(answer):
-            missed.append((question, chapter, words, found))
+        named = [source["document"] for source in sources(answer)]
+        machine.log(f"{question} {named} {whole(answer)}")
+        if f"{chapter}.en.html" not in named or words not in whole(answer):
+            missed.append((question, chapter, words, named))
     t.assertEqual(missed, [])
 
 with subtest("the bots know nothing of one another"):
