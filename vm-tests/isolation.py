@@ -211,6 +211,8 @@ for unit, unit_leaves in UNITS.items():
         denied = names(attempts, "denied")
         t.assertGreaterEqual(len(denied), DENIED_MIN)
         granted = sorted(a["act"] for a in attempts if a["granted"])
+        refused = {a["act"] for a in attempts if a["granted"] and a["outcome"] == "denied"}
+        t.assertFalse(refused, f"{unit} is granted these and could not:\n" + told(attempts, refused))
         machine.log(f"{unit}: {len(denied)} acts denied, granted {granted}; open: {document['report']['gaps'] or 'nothing'}")
 
     with subtest(f"{unit}: the unit's sandbox alone denies them too"):

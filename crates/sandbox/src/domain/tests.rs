@@ -142,7 +142,8 @@ fn rules_for_each_older_kernel_are_enforced_in_full() {
     }
 }
 
-/// As under a container manager whose own filter forbids Landlock: its rules would silently be none.
+/// As under a container manager whose own filter forbids Landlock: its rules would silently be
+/// none.
 #[test]
 fn a_process_that_may_not_use_landlock_is_not_confined() {
     let thread = std::thread::spawn(|| {

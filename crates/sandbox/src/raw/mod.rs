@@ -61,8 +61,8 @@ pub(crate) fn unshare(flags: libc::c_int) -> io::Result<()> {
     done(plain(libc::SYS_unshare, [i64::from(flags), 0, 0, 0, 0]))
 }
 
-/// `fork(2)` by glibc: runs `act` in a child, which tells through a pipe what came of it. `Err` of the
-/// outer result means that no child could be made.
+/// `fork(2)` by glibc: runs `act` in a child, which tells through a pipe what came of it. `Err` of
+/// the outer result means that no child could be made.
 pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::Result<()>> {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // SAFETY: called with no other thread running (the probe's contract), so that the child finds
@@ -89,7 +89,8 @@ pub(crate) fn in_child(act: impl FnOnce() -> io::Result<()>) -> io::Result<io::R
     })
 }
 
-/// Waits for a child's end. A filter may forbid that; the child was made all the same, and ends by itself.
+/// Waits for a child's end. A filter may forbid that; the child was made all the same, and ends by
+/// itself.
 fn reap(child: libc::c_int) {
     // SAFETY: no status is asked for. __WALL also waits for a child that does not signal its end.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), libc::__WALL) };
@@ -106,8 +107,8 @@ fn reaped(result: libc::c_long) -> io::Result<()> {
 fn child_that_ends(number: libc::c_long, arguments: [i64; 5]) -> io::Result<()> {
     let child = plain(number, arguments);
     if child == 0 {
-        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the parent's
-        // changes.
+        // SAFETY: ends the child at once; it has a copy of this memory, so that nothing of the
+        // parent's changes.
         unsafe { libc::_exit(0) }
     }
     reaped(child)
