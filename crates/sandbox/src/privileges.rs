@@ -64,22 +64,25 @@ pub(crate) fn drop_capabilities(plan: &Plan) -> Result<Vec<String>, Error> {
             caps::drop(None, CapSet::Bounding, *capability).map_err(refused)?;
         }
     }
-    caps::clear(None, CapSet::Ambient).map_err(refused)?;
-    caps::clear(None, CapSet::Inheritable).map_err(refused)?;
-    caps::set(None, CapSet::Effective, &keep).map_err(refused)?;
-    caps::set(None, CapSet::Permitted, &keep).map_err(refused)?;
     let none = CapsHashSet::new();
-    for (set, wanted) in [
+    // in this order: what is effective must be permitted
+    let sets = [
+        (CapSet::Ambient, &none),
+        (CapSet::Inheritable, &none),
         (CapSet::Effective, &keep),
         (CapSet::Permitted, &keep),
-        (CapSet::Inheritable, &none),
-        (CapSet::Ambient, &none),
-    ] {
-        let left = read(set)?;
-        if left != *wanted {
-            return Err(Error::Capabilities(format!("{set:?} still holds {left:?}")));
+    ];
+    for (set, wanted) in sets {
+        // asked first, so that a unit that gives no capability need not allow the call that sets
+        // them
+        if read(set)? != *wanted {
+            caps::set(None, set, wanted).map_err(refused)?;
         }
     }
+    require_held(
+        keep.iter()
+            .fold(0, |bits, capability| bits | capability.bitmask()),
+    )?;
     let beyond = read(CapSet::Bounding)?.difference(&keep).count();
     match (beyond, may_drop_bounding) {
         (0, _) => Ok(Vec::new()),
@@ -89,6 +92,23 @@ pub(crate) fn drop_capabilities(plan: &Plan) -> Result<Vec<String>, Error> {
         (_, false) => Ok(vec![format!(
             "the capability bounding set holds {beyond} that this process may not drop; no_new_privs keeps exec from using them"
         )]),
+    }
+}
+
+/// Reads the sets back as the kernel has them, capabilities that have no name yet included. The
+/// ambient set can hold nothing that is not inheritable (capabilities(7)).
+fn require_held(bits: u64) -> Result<(), Error> {
+    let sets = rustix::thread::capabilities(None).map_err(|errno| Error::Privilege {
+        act: "reading the capabilities",
+        source: errno.into(),
+    })?;
+    let held = [sets.effective, sets.permitted, sets.inheritable].map(|set| set.bits());
+    if held == [bits, bits, 0] {
+        Ok(())
+    } else {
+        Err(Error::Capabilities(format!(
+            "they are still {held:#x?}, and should be {bits:#x}"
+        )))
     }
 }
 
