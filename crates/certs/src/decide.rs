@@ -1,4 +1,4 @@
-//! Whether a new certificate is due. Pure: what is there, and `now`, are given.
+//! Pure: whether a new certificate is due. What is there, and `now`, are given.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

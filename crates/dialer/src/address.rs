@@ -1,4 +1,4 @@
-//! What kind of place an IP address is, from IANA's registries of
+//! Pure: what kind of place an IP address is, from IANA's registries of
 //! special-purpose addresses (RFC 6890 and its updates).
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a caller may reach. Pure: it looks nothing up and connects to nothing.
+//! Pure: what a caller may reach. Nothing is looked up or connected to here.
 
 use std::net::IpAddr;
 

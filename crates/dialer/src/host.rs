@@ -1,4 +1,4 @@
-//! Host names and IP addresses as callers and configuration write them.
+//! Pure: host names and IP addresses as callers and configuration write them.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

@@ -1,4 +1,4 @@
-//! Reads hosts(5).
+//! Pure: reads the text of hosts(5).
 
 use std::net::IpAddr;
 
