@@ -39,7 +39,7 @@ def wait_until_gone(name: str) -> None:
 
 
 def serves(bot: str, words: str) -> None:
-    machine.wait_until_succeeds(f"casemate bot list | grep --quiet {shlex.quote(f'^{bot} .*{words}')}", timeout=SOON)
+    machine.wait_until_succeeds(f"casemate bot list | grep {shlex.quote(f'^{bot} .*{words}')} > /dev/null", timeout=SOON)
     t.assertEqual(title(bot), words)
 
 
@@ -104,7 +104,7 @@ with subtest("a file that is malformed is told with the key and the nearest vali
     # Whoever calls it has its service try.
     machine.execute("curl --silent --max-time 2 --unix-socket /run/casemate/chat-operator/wrong.sock http://bot/v1/status")
     machine.wait_until_succeeds(
-        "journalctl --boot --unit=casemate-chat@wrong.service --output=cat | grep --quiet 'did you mean `title`'", timeout=SOON
+        "journalctl --boot --unit=casemate-chat@wrong.service --output=cat | grep 'did you mean `title`' > /dev/null", timeout=SOON
     )
     t.assertEqual((title("shop"), title("desk")), ("The Shop", "The Desk"))
     put(DECLARED, "wrong", 'title = "Righted"\n')
@@ -121,7 +121,7 @@ with subtest("a name that is no bot's is refused everywhere"):
     put(DECLARED, "after", 'title = "After"\n')
     wait_for_sockets("after")
     for words in ("Bad_Name.toml", "notes"):
-        machine.wait_until_succeeds(f"journalctl --boot --output=cat | grep --quiet '{words}.*is passed over'", timeout=SOON)
+        machine.wait_until_succeeds(f"journalctl --boot --output=cat | grep '{words}.*is passed over' > /dev/null", timeout=SOON)
     machine.fail("systemctl list-units --all --plain --no-legend 'casemate-chat*' | grep Bad_Name")
     machine.succeed(f"rm -r {DECLARED}/Bad_Name.toml {DECLARED}/after.toml {MADE}/notes")
     wait_until_gone("after")
