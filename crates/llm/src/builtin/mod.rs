@@ -4,12 +4,15 @@
 //! out, or a sentence that says that the documents do not hold one.
 
 mod blocks;
+mod choose;
 mod compose;
 mod language;
 mod rank;
 mod sentences;
 mod small_talk;
 mod terms;
+mod vocabulary;
+mod words;
 
 use llm_api::{AnswerRequest, Outcome, Passage, Role, Source};
 
@@ -56,7 +59,7 @@ pub fn answer(request: &AnswerRequest) -> Answer {
         }
     }
     let ranking = Ranking::new(&query, &request.passages);
-    let chosen = rank::choose(&ranking);
+    let chosen = choose::choose(&ranking);
     if chosen.is_empty() {
         return Answer {
             text: language.texts().unknown.to_owned(),
@@ -76,7 +79,7 @@ pub fn answer(request: &AnswerRequest) -> Answer {
 #[must_use]
 pub fn support(text: &str, passages: &[Passage], language: &str) -> Vec<Source> {
     let query = Query::new(text, Language::from_tag(language));
-    compose::sources(&rank::supporting(&Ranking::new(&query, passages)))
+    compose::sources(&choose::supporting(&Ranking::new(&query, passages)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Weighs the sentences of the passages against the question, and chooses which to quote.
+//! Weighs the sentences of the passages against the question.
 
 use llm_api::Passage;
 
@@ -8,35 +8,28 @@ use super::{
     terms::{Query, TERMS},
 };
 
-/// The least share of the question that the best sentence must cover, its headings included. Chosen by the questions in
-/// `tests.rs`, which hold it.
-const THRESHOLD: f32 = 0.55;
-/// The share below which a further sentence of the same passage is not worth quoting beside the best.
-const BESIDE: f32 = 0.75;
-/// The share below which a sentence of another passage is not worth quoting beside the best.
-const ELSEWHERE: f32 = 0.95;
-/// Most sentences that are chosen for themselves.
-const CHOSEN: usize = 3;
-/// What is quoted grows by the sentences that follow until it has this many bytes.
-const GOAL_BYTES: usize = 240;
-/// A list or a piece of code that belongs to what is quoted is added up to this many bytes.
-const LIST_BYTES: usize = 600;
-/// Longest sentence that is quoted, in bytes: a longer one is no sentence but a text without stops.
-const SENTENCE_BYTES: usize = 900;
-
 /// What a question's term is worth where it stands, against one in the sentence itself.
 const IN_HEADING: f32 = 0.8;
 const IN_TITLE: f32 = 0.5;
 const IN_PASSAGE: f32 = 0.35;
+/// How much more a term weighs that is nowhere in the passages.
+const ABSENT: f32 = 1.5;
 /// What each place further down in the retrieval's order costs.
 const PLACE: f32 = 0.02;
 /// What it is worth to be the first sentence under a heading.
 const LEAD: f32 = 0.04;
 /// How much less code and rows are worth than sentences, which answer by themselves.
-const BARE: f32 = 0.85;
+const BARE: f32 = 0.75;
+/// What a figure is worth where the question asks for one.
+const FIGURE: f32 = 0.08;
+
+/// The share of the best block's match below which a block is not split into sentences.
+const SPLIT: f32 = 0.7;
+/// Longest sentence that is quoted, in bytes: a longer one is no sentence but a text without stops.
+pub(super) const SENTENCE_BYTES: usize = 900;
 
 /// A set of the question's terms, one bit each.
-type Set = u32;
+pub(super) type Set = u32;
 const _: () = assert!(TERMS <= Set::BITS as usize);
 
 /// One sentence, list item, row or piece of code.
@@ -48,13 +41,15 @@ pub(super) struct Unit<'a> {
     /// Its text as it stands in the passage.
     pub(super) text: &'a str,
     /// Which block of the passage it is of.
-    block: usize,
+    pub(super) block: usize,
     /// The question's terms in it.
-    terms: Set,
+    pub(super) terms: Set,
     /// The share of the question that it covers, its headings and passage included.
-    covers: f32,
+    pub(super) covers: f32,
+    /// How many words of topic it and its headings share with the question.
+    pub(super) topics: u32,
     /// By which units are ordered.
-    score: f32,
+    pub(super) score: f32,
 }
 
 /// The passages' sentences, weighed.
@@ -63,76 +58,79 @@ pub(super) struct Ranking<'a> {
     units: Vec<Unit<'a>>,
     /// What each term weighs.
     weights: Vec<f32>,
+    /// The terms that carry the topic.
+    topic: Set,
 }
 
 impl<'a> Ranking<'a> {
     /// Weighs every sentence of the passages.
     pub(super) fn new(query: &Query, passages: &'a [Passage]) -> Self {
-        let texts: Vec<Vec<(Block<'a>, Set)>> = passages
+        let readings: Vec<Reading<'a>> = passages
             .iter()
-            .map(|passage| {
-                blocks(&passage.text)
-                    .into_iter()
-                    .map(|block| (block, terms_in(query, block.text)))
-                    .collect()
-            })
+            .map(|passage| Reading::new(query, passage))
             .collect();
+        let topics = (0..query.len()).filter(|term| query.is_topic(*term));
         let mut ranking = Self {
             units: Vec::new(),
-            weights: weights(query, &texts),
+            weights: weights(query, &readings),
+            topic: topics.fold(0, |set, term| set | 1 << term),
         };
-        for (index, (passage, blocks)) in passages.iter().zip(&texts).enumerate() {
-            ranking.add(query, index, passage, blocks);
+        let covers = |reading: &Reading<'_>, own| ranking.covers(own, reading);
+        let best = readings
+            .iter()
+            .flat_map(|reading| {
+                reading
+                    .blocks
+                    .iter()
+                    .map(move |(_, own)| covers(reading, *own))
+            })
+            .fold(0.0, f32::max);
+        for (index, reading) in readings.iter().enumerate() {
+            ranking.add(query, index, reading, SPLIT * best);
         }
         ranking
     }
 
-    fn add(
-        &mut self,
-        query: &Query,
-        index: usize,
-        passage: &'a Passage,
-        blocks: &[(Block<'a>, Set)],
-    ) {
-        let title = terms_in(query, &passage.title);
-        let heading = terms_in(query, &passage.heading);
-        let anywhere = blocks.iter().fold(0, |all, (_, terms)| all | terms);
-        let mut lead = true;
-        for (at, (block, terms)) in blocks.iter().enumerate() {
-            // Nobody splits what is not going to be quoted for its own sake.
-            let whole = block.kind == Kind::Lines;
-            let split = if whole || (*terms == 0 && !lead) {
+    /// Adds the units of a passage. Its blocks are taken as they are where they cover less than `split` of the question:
+    /// finding the sentences is most of the work, and theirs will not be quoted for their own sake.
+    fn add(&mut self, query: &Query, index: usize, reading: &Reading<'a>, split: f32) {
+        let place = PLACE * f32::from(u8::try_from(index).unwrap_or(u8::MAX));
+        let mut lead = LEAD;
+        for (at, (block, terms)) in reading.blocks.iter().enumerate() {
+            let bare = block.kind == Kind::Lines;
+            let texts = if bare || self.covers(*terms, reading) < split {
                 vec![block.text]
             } else {
                 sentences(block.text)
             };
-            let several = split.len() > 1;
-            for text in split {
-                let own = if several {
-                    terms_in(query, text)
-                } else {
-                    *terms
-                };
-                let covers = self.covers(own, heading, title, anywhere);
-                let bare = if whole { BARE } else { 1.0 };
-                let place =
-                    1.0 - PLACE * f32::from(u8::try_from(index).unwrap_or(u8::MAX)).min(20.0);
-                let score = covers * bare * place + if lead { LEAD } else { 0.0 };
+            let whole = texts.len() == 1;
+            for text in texts {
+                let own = if whole { *terms } else { terms_in(query, text) };
+                let covers = self.covers(own, reading);
+                let figure =
+                    query.asks_for_figure() && text.bytes().any(|byte| byte.is_ascii_digit());
+                let score = covers * if bare { BARE } else { 1.0 } * (1.0 - place)
+                    + lead
+                    + if figure { FIGURE } else { 0.0 };
+                let topics = ((own | reading.heading | reading.title) & self.topic).count_ones();
+                let (kind, block) = (block.kind, at);
                 self.units.push(Unit {
                     passage: index,
-                    kind: block.kind,
+                    kind,
                     text,
-                    block: at,
+                    block,
                     terms: own,
                     covers,
+                    topics,
                     score,
                 });
-                lead = false;
+                lead = 0.0;
             }
         }
     }
 
-    fn covers(&self, own: Set, heading: Set, title: Set, anywhere: Set) -> f32 {
+    /// The share of the question that terms of the passage cover, with what stands around them.
+    fn covers(&self, own: Set, around: &Reading<'_>) -> f32 {
         let (mut covered, mut all) = (0.0, 0.0);
         for (term, weight) in self.weights.iter().enumerate() {
             let has = |set: Set| set & (1 << term) != 0;
@@ -140,11 +138,11 @@ impl<'a> Ranking<'a> {
             covered += weight
                 * if has(own) {
                     1.0
-                } else if has(heading) {
+                } else if has(around.heading) {
                     IN_HEADING
-                } else if has(title) {
+                } else if has(around.title) {
                     IN_TITLE
-                } else if has(anywhere) {
+                } else if has(around.anywhere) {
                     IN_PASSAGE
                 } else {
                     0.0
@@ -154,8 +152,13 @@ impl<'a> Ranking<'a> {
     }
 
     /// The share of the question that the unit's own words cover.
-    fn own_share(&self, unit: &Unit<'_>) -> f32 {
-        self.covers(unit.terms, 0, 0, 0)
+    pub(super) fn own_share(&self, unit: &Unit<'_>) -> f32 {
+        self.covers(unit.terms, &Reading::default())
+    }
+
+    /// All units, in the order of the text.
+    pub(super) fn units(&self) -> &[Unit<'a>] {
+        &self.units
     }
 
     /// The unit at an index.
@@ -163,7 +166,13 @@ impl<'a> Ranking<'a> {
         &self.units[index]
     }
 
-    fn best(&self) -> Option<usize> {
+    /// How many words of topic the question has.
+    pub(super) fn topics(&self) -> u32 {
+        self.topic.count_ones()
+    }
+
+    /// The unit with the highest score that can be quoted.
+    pub(super) fn best(&self) -> Option<usize> {
         let quotable = |unit: &&(usize, &Unit<'_>)| unit.1.text.len() <= SENTENCE_BYTES;
         self.units
             .iter()
@@ -179,153 +188,55 @@ impl<'a> Ranking<'a> {
     }
 }
 
+/// A passage, read for its terms.
+#[derive(Default)]
+struct Reading<'a> {
+    title: Set,
+    heading: Set,
+    /// In any of its blocks.
+    anywhere: Set,
+    blocks: Vec<(Block<'a>, Set)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(query: &Query, passage: &'a Passage) -> Self {
+        let read = |block: Block<'a>| (block, terms_in(query, block.text));
+        let blocks: Vec<_> = blocks(&passage.text).into_iter().map(read).collect();
+        Self {
+            title: terms_in(query, &passage.title),
+            heading: terms_in(query, &passage.heading),
+            anywhere: blocks.iter().fold(0, |all, (_, own)| all | own),
+            blocks,
+        }
+    }
+}
+
 fn terms_in(query: &Query, text: &str) -> Set {
     let mut set = 0;
     query.matches(text, |term| set |= 1 << term);
     set
 }
 
-/// How rare each term is among the blocks (inverse document frequency); one that is in none weighs most.
-fn weights(query: &Query, texts: &[Vec<(Block<'_>, Set)>]) -> Vec<f32> {
-    let blocks = || texts.iter().flatten();
+/// How rare each term is among the blocks (inverse document frequency). One that is in none of them weighs more than any:
+/// retrieval would have found it, so the documents do not speak of it.
+fn weights(query: &Query, readings: &[Reading<'_>]) -> Vec<f32> {
+    let blocks = || readings.iter().flat_map(|reading| &reading.blocks);
     let all = number(blocks().count());
+    let labels = readings
+        .iter()
+        .fold(0, |all, reading| all | reading.heading | reading.title);
     (0..query.len())
         .map(|term| {
-            let with = number(
-                blocks()
-                    .filter(|(_, terms)| terms & (1 << term) != 0)
-                    .count(),
-            );
-            query.weight(term) * (1.0 + (all + 0.5) / (with + 0.5)).ln()
+            let has = |set: Set| set & (1 << term) != 0;
+            let with = number(blocks().filter(|(_, own)| has(*own)).count());
+            let absent = with == 0.0 && !has(labels);
+            query.weight(term)
+                * if absent { ABSENT } else { 1.0 }
+                * (1.0 + (all + 0.5) / (with + 0.5)).ln()
         })
         .collect()
 }
 
 fn number(count: usize) -> f32 {
     f32::from(u16::try_from(count).unwrap_or(u16::MAX))
-}
-
-/// The indices of the units to quote, in the order of the text; none when the passages do not answer.
-pub(super) fn choose(ranking: &Ranking<'_>) -> Vec<usize> {
-    let Some(best) = ranking
-        .best()
-        .filter(|best| ranking.unit(*best).covers >= THRESHOLD)
-    else {
-        return Vec::new();
-    };
-    let mut chosen = vec![best];
-    grow(ranking, best, &mut chosen);
-    let mut others: Vec<usize> = (0..ranking.units.len())
-        .filter(|index| worth(ranking, best, *index))
-        .collect();
-    others.sort_by(|one, other| {
-        ranking
-            .unit(*other)
-            .score
-            .total_cmp(&ranking.unit(*one).score)
-    });
-    for index in others.into_iter().take(CHOSEN - 1) {
-        if !chosen.contains(&index) {
-            chosen.push(index);
-        }
-    }
-    chosen.sort_unstable();
-    chosen
-}
-
-/// Whether a unit adds to what the best one says.
-fn worth(ranking: &Ranking<'_>, best: usize, index: usize) -> bool {
-    let (top, unit) = (ranking.unit(best), ranking.unit(index));
-    let share = if unit.passage == top.passage {
-        BESIDE
-    } else {
-        ELSEWHERE
-    };
-    index != best
-        && unit.text.len() <= SENTENCE_BYTES
-        && unit.terms != 0
-        && unit.score >= share * top.score
-        && ranking.own_share(unit) >= share * ranking.own_share(top)
-        && unit.text != top.text
-}
-
-/// Adds what the best unit needs beside it to be understood.
-fn grow(ranking: &Ranking<'_>, best: usize, chosen: &mut Vec<usize>) {
-    let passage = ranking.unit(best).passage;
-    let same = |index: usize| {
-        ranking
-            .units
-            .get(index)
-            .filter(|unit| unit.passage == passage)
-    };
-    // Code and items are introduced by what stands before them.
-    let mut first = best;
-    while !is_running(ranking.unit(first).kind) && best - first < CHOSEN {
-        let Some(before) = first.checked_sub(1).filter(|index| same(*index).is_some()) else {
-            break;
-        };
-        if is_running(ranking.unit(before).kind) && !introduces(ranking.unit(before).text) {
-            break;
-        }
-        first = before;
-        chosen.push(first);
-    }
-    let mut bytes: usize = chosen
-        .iter()
-        .map(|index| ranking.unit(*index).text.len())
-        .sum();
-    let mut last = best;
-    while let Some(next) = same(last + 1) {
-        let unit = ranking.unit(last);
-        let belongs = introduces(unit.text) || (!is_running(unit.kind) && !is_running(next.kind));
-        let follows = next.block == unit.block
-            || (is_running(unit.kind) && is_running(next.kind) && bytes < GOAL_BYTES / 2);
-        let limit = if belongs { LIST_BYTES } else { GOAL_BYTES };
-        if !(belongs || follows) || bytes + next.text.len() > limit {
-            break;
-        }
-        bytes += next.text.len();
-        last += 1;
-        chosen.push(last);
-    }
-}
-
-fn is_running(kind: Kind) -> bool {
-    kind == Kind::Paragraph
-}
-
-fn introduces(text: &str) -> bool {
-    text.ends_with([':', '：'])
-}
-
-/// Most sources of a provider's answer.
-const SUPPORTING: usize = 3;
-/// The least share of the answer that a sentence of the passage has in common with it.
-const SHARED: f32 = 0.15;
-/// The fewest terms that the two have in common.
-const SHARED_TERMS: u32 = 3;
-
-/// The best sentence of each passage that a whole answer rests on, best passage first.
-pub(super) fn supporting<'r, 'a>(ranking: &'r Ranking<'a>) -> Vec<&'r Unit<'a>> {
-    let mut best: Vec<(f32, &Unit<'a>)> = Vec::new();
-    for unit in &ranking.units {
-        let share = ranking.own_share(unit);
-        if share < SHARED
-            || unit.terms.count_ones() < SHARED_TERMS
-            || unit.text.len() > SENTENCE_BYTES
-        {
-            continue;
-        }
-        match best
-            .iter_mut()
-            .find(|(_, other)| other.passage == unit.passage)
-        {
-            Some(other) if other.0 < share => *other = (share, unit),
-            Some(_) => {}
-            None => best.push((share, unit)),
-        }
-    }
-    best.sort_by(|one, other| other.0.total_cmp(&one.0));
-    best.truncate(SUPPORTING);
-    best.into_iter().map(|(_, unit)| unit).collect()
 }

@@ -1,6 +1,6 @@
 //! Greetings and thanks, which no document answers.
 
-use super::{language::Language, terms::words};
+use super::{language::Language, words::words};
 
 /// Longest message, in words, that can be small talk.
 const WORDS: usize = 5;

@@ -2,7 +2,7 @@
 
 use rust_stemmers::Stemmer;
 
-use super::language::Language;
+use super::{language::Language, words::words};
 
 /// Most terms that are taken from a question.
 pub(super) const TERMS: usize = 32;
@@ -10,69 +10,8 @@ pub(super) const TERMS: usize = 32;
 /// How much a term borrowed from the visitor's earlier question weighs against one of this question.
 const BORROWED: f32 = 0.5;
 
-/// The words of a text: runs of letters and digits. A letter of a script that is written without spaces is a word.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    word_spans(text).map(move |(start, end)| &text[start..end])
-}
-
-fn word_spans(text: &str) -> impl Iterator<Item = (usize, usize)> {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = loop {
-            let (len, kind) = kind_at(text, *bytes.get(at)?, at);
-            match kind {
-                Kind::Letter => break at,
-                Kind::Alone => {
-                    at += len;
-                    return Some((at - len, at));
-                }
-                Kind::Gap => at += len,
-            }
-        };
-        while let Some(byte) = bytes.get(at) {
-            let (len, kind) = kind_at(text, *byte, at);
-            if kind != Kind::Letter {
-                break;
-            }
-            at += len;
-        }
-        Some((start, at))
-    })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Letter,
-    Alone,
-    Gap,
-}
-
-fn kind_at(text: &str, byte: u8, at: usize) -> (usize, Kind) {
-    if byte.is_ascii() {
-        return (
-            1,
-            if byte.is_ascii_alphanumeric() {
-                Kind::Letter
-            } else {
-                Kind::Gap
-            },
-        );
-    }
-    let Some(letter) = text[at..].chars().next() else {
-        return (1, Kind::Gap);
-    };
-    let kind = match letter {
-        // Thai, Lao, Khmer, Myanmar; kana and Han.
-        '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => Kind::Alone,
-        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => {
-            Kind::Alone
-        }
-        letter if letter.is_alphanumeric() => Kind::Letter,
-        _ => Kind::Gap,
-    };
-    (letter.len_utf8(), kind)
-}
+/// How much a word of little topic weighs against another.
+const WEAK: f32 = 0.35;
 
 /// The terms that a text is matched by.
 pub(super) struct Query {
@@ -82,10 +21,13 @@ pub(super) struct Query {
     /// One bit for each pair of first bytes that some term begins with: words that begin with other bytes have other
     /// stems, which spares the stemmer nearly every word of the passages.
     prefixes: Box<[u64; 1024]>,
+    figure: bool,
 }
 
 struct Term {
     stem: String,
+    /// The stem of the word and the next one written as one, as in "back up".
+    joined: Option<String>,
     weight: f32,
 }
 
@@ -97,6 +39,7 @@ impl Query {
             stemmer: language.stemmer(),
             language,
             prefixes: Box::new([0; 1024]),
+            figure: language.vocabulary().asks_for_figure(text),
         };
         query.add(text, 1.0);
         query
@@ -117,37 +60,73 @@ impl Query {
         self.terms[term].weight
     }
 
+    /// Whether the term carries the topic of this question.
+    pub(super) fn is_topic(&self, term: usize) -> bool {
+        self.terms[term].weight >= BORROWED
+    }
+
+    /// Whether the question asks for a number.
+    pub(super) fn asks_for_figure(&self) -> bool {
+        self.figure
+    }
+
     /// Calls `found` with each term that occurs in the text, in the order of the text.
     pub(super) fn matches(&self, text: &str, mut found: impl FnMut(usize)) {
         let mut lower = String::new();
-        for word in words(text) {
+        let mut words = words(text).peekable();
+        while let Some(word) = words.next() {
             if !self.may_match(word) {
                 continue;
             }
             lower.clear();
             push_lower(&mut lower, word);
-            if let Some(term) = self.find(&lower) {
+            let term = self.find(&lower).or_else(|| {
+                // "Back up" may stand for "backup".
+                let next = words.peek().filter(|_| self.may_begin(&lower))?;
+                push_lower(&mut lower, next);
+                self.find(&lower)
+            });
+            if let Some(term) = term {
                 found(term);
             }
         }
     }
 
     fn add(&mut self, text: &str, weight: f32) {
-        for word in words(text) {
+        let vocabulary = self.language.vocabulary();
+        let mut words = words(text).map(str::to_lowercase).peekable();
+        while let Some(word) = words.next() {
             if self.terms.len() == TERMS {
                 return;
             }
-            let word = word.to_lowercase();
-            if self.language.is_stop_word(&word) {
+            if vocabulary.is_stop_word(&word) {
                 continue;
             }
-            let stem = self.stem(&word).into_owned();
+            let base = vocabulary.base(&word);
+            let stem = self.stem(base).into_owned();
             if self.terms.iter().any(|term| term.stem == stem) {
                 continue;
             }
-            let slot = prefix_slot(&word);
-            self.prefixes[slot / 64] |= 1 << (slot % 64);
-            self.terms.push(Term { stem, weight });
+            let weight = if vocabulary.is_weak(&word) {
+                WEAK * weight
+            } else {
+                weight
+            };
+            let joined = words
+                .peek()
+                .map(|next| self.stem(&format!("{word}{next}")).into_owned());
+            for form in [word.as_str(), base]
+                .into_iter()
+                .chain(vocabulary.forms(base))
+            {
+                let slot = prefix_slot(form);
+                self.prefixes[slot / 64] |= 1 << (slot % 64);
+            }
+            self.terms.push(Term {
+                stem,
+                joined,
+                weight,
+            });
         }
     }
 
@@ -159,8 +138,17 @@ impl Query {
     }
 
     fn find(&self, word: &str) -> Option<usize> {
-        let stem = self.stem(word);
-        self.terms.iter().position(|term| term.stem == *stem)
+        let stem = self.stem(self.language.vocabulary().base(word));
+        self.terms
+            .iter()
+            .position(|term| term.stem == *stem || term.joined.as_deref() == Some(&stem))
+    }
+
+    /// Whether a term begins with this word and goes on.
+    fn may_begin(&self, word: &str) -> bool {
+        self.terms
+            .iter()
+            .any(|term| term.stem.len() > word.len() && term.stem.starts_with(word))
     }
 
     fn may_match(&self, word: &str) -> bool {
@@ -232,9 +220,33 @@ mod tests {
     }
 
     #[test]
-    fn words_of_every_script_are_found() {
-        let found: Vec<_> = words("It's v2—naïve, 返金 สวัส!").collect();
-        assert_eq!(found[..5], ["It", "s", "v2", "naïve", "返"]);
+    fn a_word_may_be_written_as_two() {
+        for (question, text) in [
+            ("backup", "Back up first."),
+            ("How do I back up?", "Make a backup."),
+            ("web site", "Your website."),
+        ] {
+            assert!(
+                matched(question, text, Language::from_tag("en")) > 0,
+                "{question}"
+            );
+        }
+    }
+
+    #[test]
+    fn irregular_forms_match() {
+        assert_eq!(
+            matched(
+                "I lose the key",
+                "A key that is lost.",
+                Language::from_tag("en")
+            ),
+            2
+        );
+        assert_eq!(
+            matched("Was it sold?", "We sell it.", Language::from_tag("en")),
+            1
+        );
     }
 
     #[test]

@@ -1,0 +1,51 @@
+//! French.
+
+use super::Vocabulary;
+
+/// What is known about French words.
+pub(in crate::builtin) const WORDS: Vocabulary = Vocabulary {
+    stop_words: &[
+        "ai", "alors", "après", "as", "au", "aussi", "aux", "avec", "avez", "avoir", "avons",
+        "bonjour", "c", "ce", "cela", "ces", "cet", "cette", "ceux", "chez", "comme", "comment",
+        "d", "dans", "de", "des", "dois", "doit", "donc", "du", "elle", "elles", "en", "entre",
+        "es", "est", "et", "faire", "fait", "faut", "il", "ils", "j", "je", "l", "la", "le", "les",
+        "leur", "leurs", "lui", "ma", "mais", "me", "mes", "moi", "mon", "même", "n", "ne", "non",
+        "nos", "notre", "nous", "on", "ont", "ou", "oui", "où", "par", "pas", "peut", "peux",
+        "plus", "pour", "pourquoi", "pouvez", "pouvoir", "puis", "qu", "quand", "que", "quel",
+        "quelle", "quelles", "quels", "qui", "quoi", "s", "sa", "sans", "se", "ses", "si", "son",
+        "sont", "suis", "sur", "svp", "t", "ta", "te", "tes", "toi", "ton", "tous", "tout", "tu",
+        "un", "une", "veut", "veux", "voir", "vos", "votre", "voudrais", "vous", "y", "à", "êtes",
+        "être",
+    ],
+    weak_words: &[
+        "aide",
+        "aider",
+        "bien",
+        "bon",
+        "bonne",
+        "combien",
+        "différence",
+        "différent",
+        "facile",
+        "grand",
+        "grande",
+        "long",
+        "longtemps",
+        "meilleur",
+        "neuf",
+        "nouveau",
+        "nouvelle",
+        "petit",
+        "petite",
+        "possible",
+        "rapide",
+        "sorte",
+        "souvent",
+        "temps",
+        "type",
+        "types",
+        "vieux",
+    ],
+    figures: &["combien", "quelle taille"],
+    irregular: &[],
+};
