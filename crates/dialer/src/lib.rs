@@ -18,5 +18,6 @@ mod refused;
 pub mod resolve;
 pub mod serve;
 mod service;
+mod unbound;
 
 pub use service::DialerService;

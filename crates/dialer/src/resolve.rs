@@ -13,13 +13,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use dialer_api::RESOLVE_TIME;
-use hickory_resolver::TokioResolver;
+use hickory_resolver::Resolver as Stub;
 use hickory_resolver::config::{ConnectionConfig, ResolveHosts};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::system_conf::parse_resolv_conf;
 
 use crate::hosts;
+use crate::unbound::Unbound;
 
 /// Where the system says which name servers there are.
 pub const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -71,7 +71,7 @@ pub struct Resolver {
 #[derive(Clone)]
 struct Dns {
     made_from: String,
-    resolver: TokioResolver,
+    resolver: Stub<Unbound>,
 }
 
 impl std::fmt::Debug for Dns {
@@ -135,7 +135,7 @@ impl Resolver {
     }
 
     /// The resolver for resolv.conf as it now is.
-    fn dns(&self) -> Result<TokioResolver, ResolveError> {
+    fn dns(&self) -> Result<Stub<Unbound>, ResolveError> {
         let fail = |why: String| ResolveError::NoServer {
             path: self.resolv_conf.clone(),
             why,
@@ -164,15 +164,16 @@ pub fn open_random() {
     let _ = getrandom::u32();
 }
 
-fn build(resolv_conf: &str, port: u16) -> Result<TokioResolver, NetError> {
+fn build(resolv_conf: &str, port: u16) -> Result<Stub<Unbound>, NetError> {
     let (mut config, mut options) = parse_resolv_conf(resolv_conf)?;
     for server in &mut config.name_servers {
         let at_port = |connection: &mut ConnectionConfig| connection.port = port;
         server.connections.iter_mut().for_each(at_port);
     }
+    options.os_port_selection = true;
     options.use_hosts_file = ResolveHosts::Never;
     options.timeout = options.timeout.min(ATTEMPT_TIME);
-    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    Stub::builder_with_config(config, Unbound::default())
         .with_options(options)
         .build()
 }

@@ -150,7 +150,7 @@ impl Line {
                 let caller = Arc::clone(&self.caller);
                 self.handovers.spawn(async move {
                     if let Err(error) = handover::give(upgrade, socket).await {
-                        let error: &dyn std::error::Error = &error;
+                        let error = with_causes(&error);
                         tracing::warn!(
                             caller = &*caller,
                             host,
@@ -164,9 +164,7 @@ impl Line {
                 switching()
             }
             Err(Refused { kind, told, cause }) => {
-                let cause = cause
-                    .as_deref()
-                    .map(|cause| cause as &dyn std::error::Error);
+                let cause = cause.map(|cause| with_causes(&*cause));
                 tracing::warn!(
                     caller,
                     pid = peer.pid,
@@ -223,6 +221,12 @@ fn switches(request: &Request) -> bool {
     let upgrade = request.headers().get(header::UPGRADE);
     options.any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
         && upgrade.is_some_and(|name| name == PROTOCOL)
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 fn switching() -> Response {
