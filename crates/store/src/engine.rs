@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
 use secret::Key;
@@ -67,25 +67,25 @@ impl StorageBackend for Shared {
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.0.guarded(|vault| vault.write(offset, data))
     }
-
-    fn close(&self) -> io::Result<()> {
-        if self.0.failure.get().is_some() {
-            return Ok(());
-        }
-        self.0.guarded(Vault::mirror_header)
-    }
 }
 
 /// One opening of the store. After a failure it is replaced by the next.
 pub(crate) struct Opening {
     database: Database,
     backend: Arc<Backend>,
+    writable: bool,
 }
 
 impl Opening {
-    fn new(medium: Arc<dyn Medium>, key: &Key, options: &Options) -> Result<Self, Error> {
+    fn new(
+        medium: Arc<dyn Medium>,
+        key: &Key,
+        options: &Options,
+        frozen: Option<Error>,
+    ) -> Result<Self, Error> {
+        let writable = frozen.is_none();
         let backend = Arc::new(Backend {
-            vault: Vault::open(medium, key)?,
+            vault: Vault::open(medium, key, frozen)?,
             alive: RwLock::new(true),
             failure: OnceLock::new(),
         });
@@ -99,7 +99,11 @@ impl Opening {
                     .cloned()
                     .unwrap_or(Error::engine(error))
             })?;
-        Ok(Self { database, backend })
+        Ok(Self {
+            database,
+            backend,
+            writable,
+        })
     }
 
     pub(crate) fn begin_read(&self) -> Result<redb::ReadTransaction, Error> {
@@ -154,7 +158,7 @@ impl Engine {
         key: &Key,
         options: Options,
     ) -> Result<Self, Error> {
-        let opening = Opening::new(Arc::clone(&medium), key, &options)?;
+        let opening = Opening::new(Arc::clone(&medium), key, &options, None)?;
         Ok(Self {
             medium,
             key: key.clone(),
@@ -163,25 +167,56 @@ impl Engine {
         })
     }
 
-    /// The present opening; a new one where the last has ended.
+    /// The present opening; a new one where the last has ended. Where the file cannot be written,
+    /// as on a full disk, one that only reads.
     pub(crate) fn present(&self) -> Result<Arc<Opening>, Error> {
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.lock();
         if let Some(opening) = present.as_ref() {
             return Ok(Arc::clone(opening));
         }
-        let opening = Opening::new(Arc::clone(&self.medium), &self.key, &self.options)
-            .inspect_err(|error| tracing::error!(%error, "the store cannot be opened again"))?;
-        let opening = Arc::new(opening);
-        *present = Some(Arc::clone(&opening));
-        tracing::info!("the store is open again");
-        Ok(opening)
+        let opening = self.reopen().or_else(|error| self.freeze(error))?;
+        Ok(Arc::clone(present.insert(opening)))
     }
 
-    /// Ends `opening` after a failure, so that the next [`Self::present`] opens the store anew
+    /// The present opening, or a new one, that can be written.
+    pub(crate) fn writable(&self) -> Result<Arc<Opening>, Error> {
+        let mut present = self.lock();
+        if let Some(opening) = present.take_if(|opening| !opening.writable) {
+            opening.retire();
+        }
+        if let Some(opening) = present.as_ref() {
+            return Ok(Arc::clone(opening));
+        }
+        let opening = self.reopen()?;
+        Ok(Arc::clone(present.insert(opening)))
+    }
+
+    fn reopen(&self) -> Result<Arc<Opening>, Error> {
+        Opening::new(Arc::clone(&self.medium), &self.key, &self.options, None)
+            .map(Arc::new)
+            .inspect(|_| tracing::info!("the store is open again"))
+            .inspect_err(|error| tracing::error!(%error, "the store cannot be opened again"))
+    }
+
+    fn freeze(&self, error: Error) -> Result<Arc<Opening>, Error> {
+        if !matches!(error, Error::NoSpace | Error::Io { .. }) {
+            return Err(error);
+        }
+        let medium = Arc::clone(&self.medium);
+        let opening = Opening::new(medium, &self.key, &self.options, Some(error))?;
+        tracing::warn!("the store can be read, and not written for the present");
+        Ok(Arc::new(opening))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Opening>>> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends `opening` after a failure, so that the next call opens the store anew
     /// from what is on the disk.
     pub(crate) fn retire(&self, opening: &Arc<Opening>) {
         opening.retire();
-        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut present = self.lock();
         if present
             .as_ref()
             .is_some_and(|present| Arc::ptr_eq(present, opening))

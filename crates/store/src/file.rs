@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Advice, CWD, RenameFlags};
 use rustix::io::Errno;
@@ -19,6 +20,17 @@ const MODE: u32 = 0o600;
 #[derive(Debug)]
 pub(crate) struct DiskFile {
     file: File,
+    /// Whether a sync has failed since the cache was last dropped.
+    doubtful: AtomicBool,
+}
+
+impl DiskFile {
+    fn new(file: File) -> Self {
+        Self {
+            file,
+            doubtful: AtomicBool::new(false),
+        }
+    }
 }
 
 impl DiskFile {
@@ -30,7 +42,7 @@ impl DiskFile {
             Err(error) => return Err(Error::io("opening the store", error)),
         };
         lock(&file)?;
-        Ok(Some(Self { file }))
+        Ok(Some(Self::new(file)))
     }
 }
 
@@ -68,7 +80,7 @@ impl Nascent {
             published: false,
         };
         lock(&file)?;
-        Ok((nascent, DiskFile { file }))
+        Ok((nascent, DiskFile::new(file)))
     }
 
     /// Gives the file its name, durably. Never replaces: where another process was faster, its
@@ -128,10 +140,18 @@ impl Medium for DiskFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file
+            .sync_data()
+            .inspect_err(|_| self.doubtful.store(true, Ordering::Release))
     }
 
     fn forget(&self) -> io::Result<()> {
-        Ok(rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed)?)
+        match rustix::fs::fadvise(&self.file, 0, None, Advice::DontNeed) {
+            Ok(()) => self.doubtful.store(false, Ordering::Release),
+            // A filter that forbids the call does no harm as long as every sync has succeeded.
+            Err(Errno::PERM | Errno::NOSYS) if !self.doubtful.load(Ordering::Acquire) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
     }
 }

@@ -113,9 +113,9 @@ impl Current {
         flipped
     }
 
-    /// Whether a header write awaits its sync.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.pending
+    /// Notes that the slot being written holds nothing useful.
+    pub(crate) fn lost(&mut self) {
+        self.pending = false;
     }
 }
 

@@ -1,13 +1,22 @@
-//! Random bytes from the operating system's generator, for nonces, keys and names.
+//! Random bytes by the system call itself, for nonces, keys and names.
+//!
+//! A static binary finds no getrandom(2) by dlsym(3), and /dev/urandom is closed to a confined
+//! service, so the usual crate would fail there.
 
-use std::io;
+use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::error::Error;
 
 /// Fills `out`.
-pub(crate) fn fill(out: &mut [u8]) -> Result<(), Error> {
-    getrandom::fill(out)
-        .map_err(|error| Error::io("drawing random bytes", io::Error::other(error.to_string())))
+pub(crate) fn fill(mut out: &mut [u8]) -> Result<(), Error> {
+    while !out.is_empty() {
+        match getrandom(&mut *out, GetRandomFlags::empty()) {
+            Ok(filled) => out = &mut out[filled..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Error::io("drawing random bytes", errno.into())),
+        }
+    }
+    Ok(())
 }
 
 /// `N` random bytes, not for keys: the copies on the stack are not wiped.

@@ -1,7 +1,7 @@
 //! The encrypted block device: logical bytes above, sealed blocks below.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use secret::Key;
@@ -27,6 +27,10 @@ pub(crate) struct Vault {
     sealer: Sealer,
     current: Mutex<Current>,
     blocks: AtomicU64,
+    /// Whether data blocks were written since the last successful sync.
+    blocks_written: AtomicBool,
+    /// Why nothing may be written; header writes then stay in memory.
+    frozen: Option<Error>,
 }
 
 impl fmt::Debug for Vault {
@@ -63,10 +67,17 @@ pub(crate) fn format(medium: &dyn Medium, key: &Key) -> Result<(), Error> {
 impl Vault {
     /// Opens the store on `medium`. What an earlier process left in the cache is made durable
     /// first, and what did not become durable is forgotten.
-    pub(crate) fn open(medium: Arc<dyn Medium>, key: &Key) -> Result<Self, Error> {
-        medium
-            .sync()
-            .map_err(|e| Error::io("syncing the store", e))?;
+    ///
+    /// With `frozen`, the reason why the medium cannot be written, it is only read.
+    pub(crate) fn open(
+        medium: Arc<dyn Medium>,
+        key: &Key,
+        frozen: Option<Error>,
+    ) -> Result<Self, Error> {
+        let synced = medium.sync().map_err(|e| Error::io("syncing the store", e));
+        if frozen.is_none() {
+            synced?;
+        }
         medium
             .forget()
             .map_err(|e| Error::io("dropping the store's cache", e))?;
@@ -90,14 +101,14 @@ impl Vault {
         if found < expected {
             return Err(Error::Truncated { expected, found });
         }
-        if found > expected {
+        if found > expected && frozen.is_none() {
             // Growth that no header had taken up yet: nothing in it was ever committed.
             medium
                 .set_len(expected)
                 .map_err(|e| Error::io("trimming the store", e))?;
         }
         let [first, second] = &copies;
-        if first != second {
+        if first != second && frozen.is_none() {
             tracing::warn!("one copy of the store's superblock was damaged; rewriting it");
             let bad = 1 - opened.good;
             write(&*medium, SUPERBLOCKS_AT[bad], &copies[opened.good])?;
@@ -107,6 +118,8 @@ impl Vault {
             sealer: opened.sealer,
             current: Mutex::new(current),
             blocks: AtomicU64::new(blocks),
+            blocks_written: AtomicBool::new(false),
+            frozen,
         })
     }
 
@@ -178,6 +191,9 @@ impl Vault {
         }
         let blocks = bytes / BLOCK;
         let needed = file_bytes(blocks).ok_or_else(impossible)?;
+        if let Some(error) = &self.frozen {
+            return Err(error.clone());
+        }
         let found = self
             .medium
             .len()
@@ -193,27 +209,24 @@ impl Vault {
 
     /// Returns once everything written will survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        let mut current = self.lock();
-        self.medium
-            .sync()
-            .map_err(|e| Error::io("syncing the store", e))?;
-        if current.synced() {
-            self.trim(current.header.blocks);
-        }
-        Ok(())
-    }
-
-    /// Leaves both slots with the newest header, so that damage to one of them loses nothing.
-    pub(crate) fn mirror_header(&self) -> Result<(), Error> {
-        let mut current = self.lock();
-        if current.is_pending() {
+        if self.frozen.is_some() {
             return Ok(());
         }
-        self.seal_header(&mut current)?;
+        let mut current = self.lock();
         self.medium
             .sync()
             .map_err(|e| Error::io("syncing the store", e))?;
-        current.synced();
+        let blocks_written = self.blocks_written.swap(false, Ordering::AcqRel);
+        if current.synced() {
+            self.trim(current.header.blocks);
+            // The header alone was written: the engine ends each commit so. The other slot, which
+            // is one header behind, follows without a sync of its own, so that later damage to
+            // one slot loses nothing.
+            if !blocks_written && let Err(error) = self.seal_header(&mut current) {
+                current.lost();
+                tracing::warn!(%error, "the store's header could not be copied");
+            }
+        }
         Ok(())
     }
 
@@ -260,6 +273,9 @@ impl Vault {
     }
 
     fn seal_header(&self, current: &mut Current) -> Result<(), Error> {
+        if self.frozen.is_some() {
+            return Ok(());
+        }
         let slot = current.advance(self.blocks.load(Ordering::Acquire));
         let sealed = current
             .header
@@ -314,6 +330,9 @@ impl Vault {
     }
 
     fn write_blocks(&self, first: u64, data: &[u8]) -> Result<(), Error> {
+        if let Some(error) = &self.frozen {
+            return Err(error.clone());
+        }
         let blocks = data.len() / BLOCK_BYTES;
         let at = block_at(first).ok_or_else(impossible)?;
         let mut nonces = vec![0; blocks * NONCE_BYTES];
@@ -328,6 +347,7 @@ impl Vault {
                 .seal(Place::Block(block), *nonce, plain, out)
                 .map_err(|_| impossible())?;
         }
+        self.blocks_written.store(true, Ordering::Release);
         write(&*self.medium, at, &sealed)
     }
 }
@@ -355,7 +375,11 @@ fn read_available(
     out: &mut [u8; PLACE_BYTES],
 ) -> Result<(), Error> {
     let there = usize::try_from(length.saturating_sub(at)).unwrap_or(PLACE_BYTES);
+    let out = &mut out[..there.min(PLACE_BYTES)];
+    if out.is_empty() {
+        return Ok(());
+    }
     medium
-        .read_at(at, &mut out[..there.min(PLACE_BYTES)])
+        .read_at(at, out)
         .map_err(|e| Error::io("reading the store", e))
 }

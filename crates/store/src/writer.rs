@@ -106,7 +106,7 @@ fn write_batch(
     batch: Vec<Box<dyn Job>>,
     replies: &mut Vec<Reply>,
 ) -> Result<(), Error> {
-    let opening = match engine.present() {
+    let opening = match engine.writable() {
         Ok(opening) => opening,
         Err(error) => {
             replies.extend(batch.into_iter().map(unrun));
@@ -125,7 +125,7 @@ fn write_batch(
     };
     // The engine can fail after the commit has reached the disk. What is on the disk decides.
     match engine
-        .present()
+        .writable()
         .and_then(|opening| commits(&ReadTx(opening.begin_read()?)))
     {
         Ok(found) if found >= number => Ok(()),

@@ -1,16 +1,47 @@
 //! Tests that need the inside.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
+mod behaviour;
+mod crash;
 mod disk;
+mod faults;
+mod mutation;
+mod simulated;
+mod vectors;
+
+use std::sync::Arc;
 
 use secret::Key;
 
-use crate::{Error, Store, Table, WriteError};
+use crate::engine::Engine;
+use crate::{Error, Options, Record, Store, Table, WriteError};
+use simulated::Simulated;
 
 pub(crate) const T: Table = Table::new("t");
 
 pub(crate) fn key() -> Key {
     Key::new([42; 32])
+}
+
+/// Makes a store on an empty disk.
+pub(crate) fn create(disk: &Arc<Simulated>) -> Store {
+    let engine = Store::make(disk.clone(), &key(), Options::default()).unwrap();
+    Store::start(engine).unwrap()
+}
+
+/// Opens the store on a disk.
+pub(crate) fn open(disk: &Arc<Simulated>) -> Result<Store, Error> {
+    Store::start(Engine::open(disk.clone(), &key(), Options::default())?)
+}
+
+/// Everything in the table.
+pub(crate) fn content(store: &Store) -> Result<Vec<Record>, Error> {
+    store.read(|tx| tx.range(T, ..)?.collect())
 }
 
 /// Runs a future to its end.
