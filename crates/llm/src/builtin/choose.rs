@@ -17,7 +17,7 @@ const ELSEWHERE: f32 = 0.95;
 /// Most sentences that are chosen for themselves.
 const CHOSEN: usize = 3;
 /// What is quoted grows by the sentences that follow until it has this many bytes.
-const GOAL_BYTES: usize = 240;
+const GOAL_BYTES: usize = 360;
 /// A list or a piece of code that belongs to what is quoted is added up to this many bytes.
 const LIST_BYTES: usize = 600;
 
@@ -63,6 +63,7 @@ fn worth(ranking: &Ranking<'_>, best: usize, index: usize) -> bool {
     index != best
         && unit.text.len() <= SENTENCE_BYTES
         && unit.terms != 0
+        && !unit.text.ends_with(['?', '？'])
         && unit.score >= share * top.score
         && ranking.own_share(unit) >= share * ranking.own_share(top)
         && unit.text != top.text

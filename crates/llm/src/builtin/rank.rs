@@ -20,6 +20,8 @@ const PLACE: f32 = 0.02;
 const LEAD: f32 = 0.04;
 /// How much less code and rows are worth than sentences, which answer by themselves.
 const BARE: f32 = 0.75;
+/// How much less a question is worth, which answers none.
+const QUESTION: f32 = 0.7;
 /// What a figure is worth where the question asks for one.
 const FIGURE: f32 = 0.08;
 
@@ -109,9 +111,15 @@ impl<'a> Ranking<'a> {
                 let covers = self.covers(own, reading);
                 let figure =
                     query.asks_for_figure() && text.bytes().any(|byte| byte.is_ascii_digit());
-                let score = covers * if bare { BARE } else { 1.0 } * (1.0 - place)
-                    + lead
-                    + if figure { FIGURE } else { 0.0 };
+                let worth = if bare {
+                    BARE
+                } else if text.ends_with(['?', '？']) {
+                    QUESTION
+                } else {
+                    1.0
+                };
+                let score =
+                    covers * worth * (1.0 - place) + lead + if figure { FIGURE } else { 0.0 };
                 let topics = ((own | reading.heading | reading.title) & self.topic).count_ones();
                 let (kind, block) = (block.kind, at);
                 self.units.push(Unit {

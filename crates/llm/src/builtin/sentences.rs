@@ -28,7 +28,10 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
         let sentence = &text[start..end];
         // A line break inside a paragraph ends a sentence for UAX #29 and not for us.
         let open = piece.ends_with('\n') && !ends_sentence(piece.trim_end());
+        // "6.2." belongs to what it numbers.
+        let number = !sentence.contains(char::is_alphabetic);
         if open
+            || number
             || ABBREVIATIONS
                 .iter()
                 .any(|short| ends_with_word(sentence.trim_end(), short))
@@ -86,6 +89,10 @@ mod tests {
         assert_eq!(
             sentences("Version 2.5 of casemate.toml is out."),
             ["Version 2.5 of casemate.toml is out."]
+        );
+        assert_eq!(
+            sentences("6.2. What is it? 1. This."),
+            ["6.2. What is it?", "1. This."]
         );
         assert_eq!(sentences("  "), [""; 0]);
         assert_eq!(sentences("返金。交換。"), ["返金。", "交換。"]);

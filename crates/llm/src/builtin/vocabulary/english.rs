@@ -252,6 +252,8 @@ pub(in crate::builtin) const WORDS: Vocabulary = Vocabulary {
         "how small",
     ],
     irregular: &[
+        ("added", "add"),
+        ("adding", "add"),
         ("became", "become"),
         ("began", "begin"),
         ("begun", "begin"),
