@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    GREETING_BYTES, INSTRUCTIONS_BYTES, ORIGINS, PROVIDER_BYTES, SUGGESTION_BYTES, SUGGESTIONS, TITLE_BYTES,
+    GREETING_BYTES, INSTRUCTIONS_BYTES, ORIGINS, PROVIDER_BYTES, SUGGESTION_BYTES, SUGGESTIONS,
+    TITLE_BYTES,
 };
 use crate::{Language, Origin};
 
@@ -101,13 +102,18 @@ impl BotFile {
         for suggestion in &self.suggestions {
             shown("a suggestion", suggestion, SUGGESTION_BYTES)?;
             if suggestion.trim().is_empty() {
-                return Err("a suggestion is empty: it is a question that a visitor can click on".to_owned());
+                return Err(
+                    "a suggestion is empty: it is a question that a visitor can click on"
+                        .to_owned(),
+                );
             }
         }
         few("origins", self.origins.len(), ORIGINS)?;
         shown("provider", &self.provider, PROVIDER_BYTES)?;
         if self.provider.trim().is_empty() {
-            return Err(format!("provider is empty: leave it out for {DEFAULT_PROVIDER:?}, or name one of llm.toml"));
+            return Err(format!(
+                "provider is empty: leave it out for {DEFAULT_PROVIDER:?}, or name one of llm.toml"
+            ));
         }
         within("instructions", &self.instructions, INSTRUCTIONS_BYTES)
     }
@@ -115,7 +121,10 @@ impl BotFile {
 
 fn within(key: &str, text: &str, limit: usize) -> Result<(), String> {
     if text.len() > limit {
-        return Err(format!("{key} has {} bytes, the most is {limit}", text.len()));
+        return Err(format!(
+            "{key} has {} bytes, the most is {limit}",
+            text.len()
+        ));
     }
     Ok(())
 }
@@ -124,7 +133,9 @@ fn within(key: &str, text: &str, limit: usize) -> Result<(), String> {
 fn shown(key: &str, text: &str, limit: usize) -> Result<(), String> {
     within(key, text, limit)?;
     if text.chars().any(|c| c.is_control() && c != '\n') {
-        return Err(format!("{key} has a control character, which cannot be shown"));
+        return Err(format!(
+            "{key} has a control character, which cannot be shown"
+        ));
     }
     Ok(())
 }
@@ -167,7 +178,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_the_nearest_valid_one() {
         let said = refused("title = 'Shop'\ngreting = 'Hello'");
-        assert!(said.contains("`greting`") && said.contains("did you mean `greeting`?"), "{said}");
+        assert!(
+            said.contains("`greting`") && said.contains("did you mean `greeting`?"),
+            "{said}"
+        );
         assert!(said.contains("line 2"), "{said}");
     }
 
@@ -183,7 +197,10 @@ mod tests {
         assert!(refused("title = 'x'\nprovider = ''").contains("provider is empty"));
         assert!(refused("title = 3").contains("string"));
         let origins: Vec<String> = (0..33).map(|n| format!("'https://{n}.example'")).collect();
-        assert!(refused(&format!("title = 'x'\norigins = [{}]", origins.join(","))).contains("33 entries"));
+        assert!(
+            refused(&format!("title = 'x'\norigins = [{}]", origins.join(",")))
+                .contains("33 entries")
+        );
     }
 
     proptest! {

@@ -95,8 +95,18 @@ mod tests {
 
     #[test]
     fn names_are_labels() {
-        for good in ["a", "shop", "shop-2", "0", "a-b-c", &"x".repeat(BOT_NAME_BYTES)] {
-            assert_eq!(good.parse::<BotName>().map(String::from), Ok(good.to_owned()));
+        for good in [
+            "a",
+            "shop",
+            "shop-2",
+            "0",
+            "a-b-c",
+            &"x".repeat(BOT_NAME_BYTES),
+        ] {
+            assert_eq!(
+                good.parse::<BotName>().map(String::from),
+                Ok(good.to_owned())
+            );
         }
         assert_eq!("".parse::<BotName>(), Err(BotNameError::Empty));
         assert_eq!("Shop".parse::<BotName>(), Err(BotNameError::Character('S')));
@@ -104,7 +114,10 @@ mod tests {
         assert_eq!("..".parse::<BotName>(), Err(BotNameError::Character('.')));
         assert_eq!("-a".parse::<BotName>(), Err(BotNameError::Hyphen));
         assert_eq!("a-".parse::<BotName>(), Err(BotNameError::Hyphen));
-        assert_eq!("x".repeat(33).parse::<BotName>(), Err(BotNameError::TooLong(33)));
+        assert_eq!(
+            "x".repeat(33).parse::<BotName>(),
+            Err(BotNameError::TooLong(33))
+        );
     }
 
     proptest! {

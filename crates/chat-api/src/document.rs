@@ -101,8 +101,15 @@ impl MediaType {
     /// be UTF-8.
     #[must_use]
     pub fn from_header(value: &str) -> Option<Self> {
-        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        [Self::Markdown, Self::Text, Self::Html].into_iter().find(|known| known.as_str() == essence)
+        let essence = value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        [Self::Markdown, Self::Text, Self::Html]
+            .into_iter()
+            .find(|known| known.as_str() == essence)
     }
 
     /// The media type that a file's name suggests.
@@ -131,17 +138,32 @@ mod tests {
     #[test]
     fn names_can_be_shown() {
         for good in ["faq.md", "Über uns.html", "guide/start.md", "問.txt"] {
-            assert_eq!(good.parse::<DocumentName>().map(String::from), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<DocumentName>().map(String::from),
+                Ok(good.to_owned())
+            );
         }
         assert_eq!(" ".parse::<DocumentName>(), Err(DocumentNameError::Empty));
-        assert_eq!("a\nb".parse::<DocumentName>(), Err(DocumentNameError::Character));
-        assert_eq!(" a".parse::<DocumentName>(), Err(DocumentNameError::Character));
-        assert_eq!("a".repeat(201).parse::<DocumentName>(), Err(DocumentNameError::TooLong(201)));
+        assert_eq!(
+            "a\nb".parse::<DocumentName>(),
+            Err(DocumentNameError::Character)
+        );
+        assert_eq!(
+            " a".parse::<DocumentName>(),
+            Err(DocumentNameError::Character)
+        );
+        assert_eq!(
+            "a".repeat(201).parse::<DocumentName>(),
+            Err(DocumentNameError::TooLong(201))
+        );
     }
 
     #[test]
     fn media_types_come_from_headers_and_names() {
-        assert_eq!(MediaType::from_header("text/markdown; charset=utf-8"), Some(MediaType::Markdown));
+        assert_eq!(
+            MediaType::from_header("text/markdown; charset=utf-8"),
+            Some(MediaType::Markdown)
+        );
         assert_eq!(MediaType::from_header("Text/HTML"), Some(MediaType::Html));
         assert_eq!(MediaType::from_header("application/pdf"), None);
         assert_eq!(MediaType::from_file_name("A.MD"), Some(MediaType::Markdown));

@@ -34,7 +34,10 @@ pub enum Language {
 
 /// A code that stands for none of the languages.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code:?} is not a language that a bot can speak; use one of {}", codes())]
+#[error(
+    "{code:?} is not a language that a bot can speak; use one of {}",
+    codes()
+)]
 pub struct UnknownLanguage {
     /// The code, shortened.
     pub code: String,
@@ -106,7 +109,9 @@ impl FromStr for Language {
         Self::ALL
             .into_iter()
             .find(|language| language.code() == code)
-            .ok_or_else(|| UnknownLanguage { code: code.chars().take(16).collect() })
+            .ok_or_else(|| UnknownLanguage {
+                code: code.chars().take(16).collect(),
+            })
     }
 }
 
@@ -138,12 +143,16 @@ mod tests {
 
     #[test]
     fn an_unknown_code_names_the_known_ones() {
-        let said = "klingon".parse::<Language>().map_err(|error| error.to_string());
+        let said = "klingon"
+            .parse::<Language>()
+            .map_err(|error| error.to_string());
         assert_eq!(
             said,
-            Err("\"klingon\" is not a language that a bot can speak; use one of \
+            Err(
+                "\"klingon\" is not a language that a bot can speak; use one of \
                  ar, da, de, el, en, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv, ta, tr"
-                .to_owned())
+                    .to_owned()
+            )
         );
     }
 }

@@ -17,7 +17,11 @@ pub const DOCUMENTS_PATH: &str = "/v1/documents";
 pub const STATUS_PATH: &str = "/v1/status";
 
 /// What stays as it is in one segment of a path (RFC 3986, "unreserved").
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A document of a bot's knowledge base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,7 +97,9 @@ pub struct Client {
 impl Client {
     /// A client of the bot that listens on `socket`. Connects at the first call.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { ipc: ipc::Client::new(socket) }
+        Self {
+            ipc: ipc::Client::new(socket),
+        }
     }
 
     /// Adds a document, or replaces the one of that name.
@@ -107,9 +113,10 @@ impl Client {
         content: impl Into<Bytes>,
     ) -> Result<Document, Error> {
         let mut request = call(Method::PUT, &document_path(name), ipc::full(content));
-        request
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type.as_str()));
+        request.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(media_type.as_str()),
+        );
         self.ask(request).await
     }
 
@@ -118,7 +125,9 @@ impl Client {
     /// # Errors
     /// As [`Error`] lists.
     pub async fn list_documents(&self) -> Result<Vec<Document>, Error> {
-        let documents: Documents = self.ask(call(Method::GET, DOCUMENTS_PATH, ipc::empty())).await?;
+        let documents: Documents = self
+            .ask(call(Method::GET, DOCUMENTS_PATH, ipc::empty()))
+            .await?;
         Ok(documents.documents)
     }
 
@@ -127,8 +136,14 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with 404 when there is none of that name.
     pub async fn delete_document(&self, name: &DocumentName) -> Result<(), Error> {
-        let reply = self.send(call(Method::DELETE, &document_path(name), ipc::empty())).await?;
-        if reply.status().is_success() { Ok(()) } else { Err(refused(reply).await) }
+        let reply = self
+            .send(call(Method::DELETE, &document_path(name), ipc::empty()))
+            .await?;
+        if reply.status().is_success() {
+            Ok(())
+        } else {
+            Err(refused(reply).await)
+        }
     }
 
     /// Asks how the bot fares.
@@ -139,22 +154,33 @@ impl Client {
         self.ask(call(Method::GET, STATUS_PATH, ipc::empty())).await
     }
 
-    async fn send(&self, request: http::Request<ipc::Body>) -> Result<http::Response<ipc::Incoming>, Error> {
+    async fn send(
+        &self,
+        request: http::Request<ipc::Body>,
+    ) -> Result<http::Response<ipc::Incoming>, Error> {
         let reply = tokio::time::timeout(REPLY_TIME, self.ipc.send(request)).await;
         Ok(reply.map_err(|_| Error::Slow)??)
     }
 
-    async fn ask<T: DeserializeOwned>(&self, request: http::Request<ipc::Body>) -> Result<T, Error> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: http::Request<ipc::Body>,
+    ) -> Result<T, Error> {
         let reply = self.send(request).await?;
         if !reply.status().is_success() {
             return Err(refused(reply).await);
         }
-        ipc::read_json(reply.into_body(), REPLY_BYTES, REPLY_TIME).await.map_err(Error::Reply)
+        ipc::read_json(reply.into_body(), REPLY_BYTES, REPLY_TIME)
+            .await
+            .map_err(Error::Reply)
     }
 }
 
 fn document_path(name: &DocumentName) -> String {
-    format!("{DOCUMENTS_PATH}/{}", utf8_percent_encode(name.as_str(), SEGMENT))
+    format!(
+        "{DOCUMENTS_PATH}/{}",
+        utf8_percent_encode(name.as_str(), SEGMENT)
+    )
 }
 
 fn call(method: Method, path: &str, body: ipc::Body) -> http::Request<ipc::Body> {
@@ -174,7 +200,10 @@ async fn refused(reply: http::Response<ipc::Incoming>) -> Error {
     let status = reply.status();
     match ipc::read_json(reply.into_body(), REPLY_BYTES, REPLY_TIME).await {
         Ok(Problem { detail }) => Error::Refused { status, detail },
-        Err(_) => Error::Refused { status, detail: format!("the bot replied {status}") },
+        Err(_) => Error::Refused {
+            status,
+            detail: format!("the bot replied {status}"),
+        },
     }
 }
 
@@ -190,7 +219,10 @@ mod tests {
     #[test]
     fn a_name_is_one_segment_of_the_path() {
         let name: DocumentName = "a/b c?d#é.md".parse().unwrap();
-        assert_eq!(document_path(&name), "/v1/documents/a%2Fb%20c%3Fd%23%C3%A9.md");
+        assert_eq!(
+            document_path(&name),
+            "/v1/documents/a%2Fb%20c%3Fd%23%C3%A9.md"
+        );
     }
 
     proptest! {

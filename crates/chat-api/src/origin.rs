@@ -24,7 +24,9 @@ pub enum OriginError {
     #[error("{0:?} is not an origin; write it like \"https://shop.example\", with no path")]
     Malformed(String),
     /// It is not protected by TLS.
-    #[error("{0:?} is not https, so anyone on the way could read the conversations; only http://localhost may do without")]
+    #[error(
+        "{0:?} is not https, so anyone on the way could read the conversations; only http://localhost may do without"
+    )]
     NotSecure(String),
 }
 
@@ -45,7 +47,10 @@ impl fmt::Display for Origin {
 /// A name that can stand in a header without changing what it means: no `*`, `;`, `,`, quote or space.
 fn plain_host(host: &str) -> bool {
     let label = |label: &str| {
-        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        !label.is_empty()
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     host.split('.').all(label)
 }
@@ -61,9 +66,15 @@ impl FromStr for Origin {
         let lower = text.to_ascii_lowercase();
         let (scheme, rest) = lower.split_once("://").ok_or_else(malformed)?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
-        let uri: Uri = format!("{scheme}://{authority}").parse().map_err(|_| malformed())?;
+        let uri: Uri = format!("{scheme}://{authority}")
+            .parse()
+            .map_err(|_| malformed())?;
         let host = uri.host().ok_or_else(malformed)?;
-        if uri.path() != "/" || uri.query().is_some() || authority.contains(['/', '@', '#', '?']) || !plain_host(host) {
+        if uri.path() != "/"
+            || uri.query().is_some()
+            || authority.contains(['/', '@', '#', '?'])
+            || !plain_host(host)
+        {
             return Err(malformed());
         }
         let port = match uri.port() {
@@ -141,11 +152,24 @@ mod tests {
             "null",
             "*",
         ] {
-            assert!(matches!(read(text), Err(OriginError::Malformed(_))), "{text:?} gives {:?}", read(text));
+            assert!(
+                matches!(read(text), Err(OriginError::Malformed(_))),
+                "{text:?} gives {:?}",
+                read(text)
+            );
         }
-        assert!(matches!(read("http://shop.example"), Err(OriginError::NotSecure(_))));
-        assert!(matches!(read("http://localhost.evil.example"), Err(OriginError::NotSecure(_))));
-        assert!(matches!(read(&format!("https://{}", "a".repeat(300))), Err(OriginError::TooLong(308))));
+        assert!(matches!(
+            read("http://shop.example"),
+            Err(OriginError::NotSecure(_))
+        ));
+        assert!(matches!(
+            read("http://localhost.evil.example"),
+            Err(OriginError::NotSecure(_))
+        ));
+        assert!(matches!(
+            read(&format!("https://{}", "a".repeat(300))),
+            Err(OriginError::TooLong(308))
+        ));
     }
 
     proptest! {

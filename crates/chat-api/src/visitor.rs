@@ -218,10 +218,18 @@ impl Event {
         }
         Ok(match name {
             "conversation" => Self::Conversation(serde_json::from_str(data)?),
-            "accepted" => Self::Accepted { id: serde_json::from_str::<Id>(data)?.id },
-            "delta" => Self::Delta { text: serde_json::from_str::<Text>(data)?.text },
-            "sources" => Self::Sources { sources: serde_json::from_str::<Sources>(data)?.sources },
-            "done" => Self::Done { id: serde_json::from_str::<Id>(data)?.id },
+            "accepted" => Self::Accepted {
+                id: serde_json::from_str::<Id>(data)?.id,
+            },
+            "delta" => Self::Delta {
+                text: serde_json::from_str::<Text>(data)?.text,
+            },
+            "sources" => Self::Sources {
+                sources: serde_json::from_str::<Sources>(data)?.sources,
+            },
+            "done" => Self::Done {
+                id: serde_json::from_str::<Id>(data)?.id,
+            },
             "error" => Self::Error(serde_json::from_str(data)?),
             _ => return Err(serde::de::Error::custom("not an event of an answer")),
         })
@@ -236,13 +244,18 @@ impl Event {
 
 impl fmt::Debug for Begun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Begun").field("conversation", &self.conversation).finish_non_exhaustive()
+        f.debug_struct("Begun")
+            .field("conversation", &self.conversation)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ask").field("id", &self.id).field("bytes", &self.text.len()).finish()
+        f.debug_struct("Ask")
+            .field("id", &self.id)
+            .field("bytes", &self.text.len())
+            .finish()
     }
 }
 
@@ -259,7 +272,9 @@ impl fmt::Debug for Message {
 
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source").field("quote_bytes", &self.quote.len()).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("quote_bytes", &self.quote.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -299,10 +314,23 @@ mod tests {
     fn debug_shows_nothing_that_was_said() {
         let shown = format!(
             "{:?} {:?} {:?} {:?}",
-            Ask { id: id("1").unwrap(), text: "I am Ada".into() },
-            Event::Delta { text: "Hello Ada".into() },
-            Begun { conversation: "c".into(), token: "Ada".into() },
-            Source { document: "Ada".into(), title: "Ada".into(), heading: "Ada".into(), quote: "Ada".into() },
+            Ask {
+                id: id("1").unwrap(),
+                text: "I am Ada".into()
+            },
+            Event::Delta {
+                text: "Hello Ada".into()
+            },
+            Begun {
+                conversation: "c".into(),
+                token: "Ada".into()
+            },
+            Source {
+                document: "Ada".into(),
+                title: "Ada".into(),
+                heading: "Ada".into(),
+                quote: "Ada".into()
+            },
         );
         assert!(!shown.contains("Ada"), "{shown}");
     }
@@ -310,17 +338,48 @@ mod tests {
     #[test]
     fn events_have_their_documented_form() {
         for (event, name, data) in [
-            (Event::Accepted { id: id("m1").unwrap() }, "accepted", r#"{"id":"m1"}"#),
-            (Event::Delta { text: "a\nb".into() }, "delta", r#"{"text":"a\nb"}"#),
-            (Event::Sources { sources: Vec::new() }, "sources", r#"{"sources":[]}"#),
-            (Event::Done { id: id("m2").unwrap() }, "done", r#"{"id":"m2"}"#),
             (
-                Event::Conversation(Begun { conversation: "c".into(), token: "t".into() }),
+                Event::Accepted {
+                    id: id("m1").unwrap(),
+                },
+                "accepted",
+                r#"{"id":"m1"}"#,
+            ),
+            (
+                Event::Delta {
+                    text: "a\nb".into(),
+                },
+                "delta",
+                r#"{"text":"a\nb"}"#,
+            ),
+            (
+                Event::Sources {
+                    sources: Vec::new(),
+                },
+                "sources",
+                r#"{"sources":[]}"#,
+            ),
+            (
+                Event::Done {
+                    id: id("m2").unwrap(),
+                },
+                "done",
+                r#"{"id":"m2"}"#,
+            ),
+            (
+                Event::Conversation(Begun {
+                    conversation: "c".into(),
+                    token: "t".into(),
+                }),
                 "conversation",
                 r#"{"conversation":"c","token":"t"}"#,
             ),
             (
-                Event::Error(Trouble { title: "t".into(), detail: "d".into(), retry: true }),
+                Event::Error(Trouble {
+                    title: "t".into(),
+                    detail: "d".into(),
+                    retry: true,
+                }),
                 "error",
                 r#"{"title":"t","detail":"d","retry":true}"#,
             ),

@@ -48,7 +48,13 @@ pub struct Question {
 }
 
 /// Answers in a task of its own, which nobody's going away ends.
-pub fn spawn(bot: &Arc<Bot>, question: Question, log: LogWriter, claim: Claim, place: OwnedSemaphorePermit) {
+pub fn spawn(
+    bot: &Arc<Bot>,
+    question: Question,
+    log: LogWriter,
+    claim: Claim,
+    place: OwnedSemaphorePermit,
+) {
     let of = Arc::clone(bot);
     bot.tasks.spawn(async move {
         match take(&of, &question).await {
@@ -65,10 +71,15 @@ pub fn spawn(bot: &Arc<Bot>, question: Question, log: LogWriter, claim: Claim, p
 }
 
 fn accepted(question: &Question) -> Vec<Event> {
-    let accepted = Event::Accepted { id: question.id.clone() };
+    let accepted = Event::Accepted {
+        id: question.id.clone(),
+    };
     match &question.place {
         Place::First(token) => {
-            let begun = Begun { conversation: question.conversation.to_string(), token: token.expose() };
+            let begun = Begun {
+                conversation: question.conversation.to_string(),
+                token: token.expose(),
+            };
             vec![Event::Conversation(begun), accepted]
         }
         Place::Next(_) | Place::Stored(_) => vec![accepted],
@@ -78,15 +89,28 @@ fn accepted(question: &Question) -> Vec<Event> {
 /// Makes the question durable, and finds passages while that takes. Gives the number of the exchange.
 async fn take(bot: &Bot, question: &Question) -> Result<(u32, Vec<Passage>), Error> {
     let now = now();
-    let record =
-        MessageRecord { id: question.id.clone(), text: question.text.clone(), sources: Vec::new(), at: now };
+    let record = MessageRecord {
+        id: question.id.clone(),
+        text: question.text.clone(),
+        sources: Vec::new(),
+        at: now,
+    };
     let stored = async {
         match &question.place {
             Place::First(token) => {
-                let begun = bot.conversations.begin(question.conversation, token.hash(), Some(&record), now);
+                let begun = bot.conversations.begin(
+                    question.conversation,
+                    token.hash(),
+                    Some(&record),
+                    now,
+                );
                 begun.await.map(|()| 0)
             }
-            Place::Next(next) => bot.conversations.ask(question.conversation, *next, &record).await,
+            Place::Next(next) => {
+                bot.conversations
+                    .ask(question.conversation, *next, &record)
+                    .await
+            }
             Place::Stored(number) => Ok(*number),
         }
     };
@@ -120,22 +144,39 @@ impl Failure {
         let retry = match self {
             Self::Broker(error) => error.retry(),
             Self::Provider(failed) => failed.retry,
-            Self::Empty | Self::Endless | Self::Store(_) | Self::Randomness(_) | Self::Stopping => true,
+            Self::Empty | Self::Endless | Self::Store(_) | Self::Randomness(_) | Self::Stopping => {
+                true
+            }
         };
         let (title, why) = match self {
-            Self::Provider(failed) if failed.kind == FailKind::Timeout => {
-                ("The answer took too long", "The assistant took too long to answer.")
-            }
+            Self::Provider(failed) if failed.kind == FailKind::Timeout => (
+                "The answer took too long",
+                "The assistant took too long to answer.",
+            ),
             Self::Store(error) if error.status() == http::StatusCode::INSUFFICIENT_STORAGE => (
                 "The answer was not saved",
                 "The answer was not saved, because the storage is full. Nothing that was saved before is lost.",
             ),
             Self::Store(_) => ("The answer was not saved", "The answer could not be saved."),
-            _ if retry => ("No answer just now", "The assistant cannot be reached just now."),
-            _ => ("No answer", "The assistant cannot answer at the moment; whoever runs it can find the cause in its log."),
+            _ if retry => (
+                "No answer just now",
+                "The assistant cannot be reached just now.",
+            ),
+            _ => (
+                "No answer",
+                "The assistant cannot answer at the moment; whoever runs it can find the cause in its log.",
+            ),
         };
-        let next = if retry { "Your question is saved; please try again in a moment." } else { "Your question is saved." };
-        Trouble { title: title.to_owned(), detail: format!("{why} {next}"), retry }
+        let next = if retry {
+            "Your question is saved; please try again in a moment."
+        } else {
+            "Your question is saved."
+        };
+        Trouble {
+            title: title.to_owned(),
+            detail: format!("{why} {next}"),
+            retry,
+        }
     }
 }
 
@@ -147,14 +188,33 @@ async fn answer(
     log: &LogWriter,
 ) -> Result<(), Failure> {
     let _turn = bot.turns.acquire().await.map_err(|_| Failure::Stopping)?;
-    let request = prompt::request(&bot.name, &bot.file, &question.text, passages, &question.earlier);
+    let request = prompt::request(
+        &bot.name,
+        &bot.file,
+        &question.text,
+        passages,
+        &question.earlier,
+    );
     let asked = tokio::time::timeout(ANSWER_TIME, ask(bot, &request, log)).await;
     let (text, done) = asked.map_err(|_| Failure::Endless)??;
     let id = MessageId::try_from(hex(&random::<16>()?)).map_err(|_| Failure::Empty)?;
     let sources = prompt::sources(passages, &done.sources);
-    let record = MessageRecord { id: id.clone(), text, sources, at: now() };
-    bot.conversations.answer(question.conversation, number, &record).await.map_err(Failure::Store)?;
-    log.push(&[Event::Sources { sources: record.sources }, Event::Done { id }]);
+    let record = MessageRecord {
+        id: id.clone(),
+        text,
+        sources,
+        at: now(),
+    };
+    bot.conversations
+        .answer(question.conversation, number, &record)
+        .await
+        .map_err(Failure::Store)?;
+    log.push(&[
+        Event::Sources {
+            sources: record.sources,
+        },
+        Event::Done { id },
+    ]);
     Ok(())
 }
 
@@ -181,11 +241,15 @@ async fn ask(
             }
         };
         if text.len() > start {
-            log.push(&[Event::Delta { text: text[start..].to_owned() }]);
+            log.push(&[Event::Delta {
+                text: text[start..].to_owned(),
+            }]);
         }
         match end {
             None => {}
-            Some(Some(llm_api::Event::Done(_))) if text.trim().is_empty() => return Err(Failure::Empty),
+            Some(Some(llm_api::Event::Done(_))) if text.trim().is_empty() => {
+                return Err(Failure::Empty);
+            }
             Some(Some(llm_api::Event::Done(done))) => return Ok((text, done)),
             Some(Some(llm_api::Event::Failed(failed))) => return Err(Failure::Provider(failed)),
             // The stream ends with one of the two, or with an error.
@@ -199,9 +263,13 @@ async fn ask(
 pub fn replay(question: &MessageId, answer: MessageRecord) -> Vec<u8> {
     let mut stream = Vec::with_capacity(answer.text.len() + 512);
     for event in [
-        Event::Accepted { id: question.clone() },
+        Event::Accepted {
+            id: question.clone(),
+        },
         Event::Delta { text: answer.text },
-        Event::Sources { sources: answer.sources },
+        Event::Sources {
+            sources: answer.sources,
+        },
         Event::Done { id: answer.id },
     ] {
         crate::sse::write(&event, &mut stream);

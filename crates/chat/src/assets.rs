@@ -23,7 +23,8 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What a script or a style may do when it is opened as a page: nothing.
-const FILE_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+const FILE_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
 
 /// A file with the headers that it is sent with.
 #[derive(Debug)]
@@ -46,8 +47,14 @@ impl Assets {
     /// The files of the bot that this file declares.
     #[must_use]
     pub fn of(file: &BotFile) -> Self {
-        let origins: String = file.origins.iter().map(|origin| format!(" {origin}")).collect();
-        let frame = policy(&format!("{PAGE_POLICY}; connect-src 'self'; frame-ancestors 'self'{origins}"));
+        let origins: String = file
+            .origins
+            .iter()
+            .map(|origin| format!(" {origin}"))
+            .collect();
+        let frame = policy(&format!(
+            "{PAGE_POLICY}; connect-src 'self'; frame-ancestors 'self'{origins}"
+        ));
         let mut assets = vec![
             Asset {
                 cache: LOADER_CACHE,
@@ -63,7 +70,9 @@ impl Assets {
             style("/frame.css", include_str!("../web/frame.css")),
         ];
         if file.preview {
-            let shop = policy(&format!("{PAGE_POLICY}; frame-src 'self'; frame-ancestors 'none'"));
+            let shop = policy(&format!(
+                "{PAGE_POLICY}; frame-src 'self'; frame-ancestors 'none'"
+            ));
             assets.push(page("/", include_str!("../web/shop.html"), shop));
             assets.push(style("/shop.css", include_str!("../web/shop.css")));
         }
@@ -87,17 +96,28 @@ impl Asset {
             response
         } else {
             let mut response = Response::new(ipc::full(self.content));
-            response.headers_mut().insert(header::CONTENT_TYPE, self.media_type.clone());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, self.media_type.clone());
             response
         };
         let headers = response.headers_mut();
         headers.insert(header::ETAG, self.etag.clone());
         headers.insert(header::CACHE_CONTROL, self.cache.clone());
         headers.insert(header::CONTENT_SECURITY_POLICY, self.policy.clone());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
         headers.insert("cross-origin-resource-policy", self.readers.clone());
-        headers.insert("permissions-policy", HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"));
+        headers.insert(
+            "permissions-policy",
+            HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=()"),
+        );
         response
     }
 
@@ -116,7 +136,8 @@ impl Asset {
 fn asset(path: &'static str, content: &'static str, media_type: HeaderValue) -> Asset {
     let digest = Sha256::digest(content.as_bytes());
     // Hexadecimal digits in quotes are always a header's value.
-    let etag = HeaderValue::from_str(&format!("\"{}\"", hex(&digest[..16]))).unwrap_or(HeaderValue::from_static("\"\""));
+    let etag = HeaderValue::from_str(&format!("\"{}\"", hex(&digest[..16])))
+        .unwrap_or(HeaderValue::from_static("\"\""));
     Asset {
         path,
         content,
@@ -137,7 +158,10 @@ fn style(path: &'static str, content: &'static str) -> Asset {
 }
 
 fn page(path: &'static str, content: &'static str, policy: HeaderValue) -> Asset {
-    Asset { policy, ..asset(path, content, HTML) }
+    Asset {
+        policy,
+        ..asset(path, content, HTML)
+    }
 }
 
 /// A policy as a header; one that allows nothing, should it ever not be one.
@@ -164,8 +188,14 @@ mod tests {
         let assets = Assets::of(&shop());
         let response = assets.get("/frame").unwrap().response(&HeaderMap::new());
         let policy = header(&response, "content-security-policy");
-        assert!(policy.ends_with("frame-ancestors 'self' https://shop.example http://localhost:3000"), "{policy}");
-        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
+        assert!(
+            policy.ends_with("frame-ancestors 'self' https://shop.example http://localhost:3000"),
+            "{policy}"
+        );
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"),
+            "{policy}"
+        );
         assert!(!policy.contains("unsafe"), "{policy}");
         let alone = Assets::of(&BotFile::new("Shop"));
         let response = alone.get("/frame").unwrap().response(&HeaderMap::new());
@@ -183,11 +213,20 @@ mod tests {
         let assets = Assets::of(&shop());
         let widget = assets.get("/widget.js").unwrap();
         let first = widget.response(&HeaderMap::new());
-        assert_eq!(header(&first, "cross-origin-resource-policy"), "cross-origin");
-        assert_eq!(header(&first, "content-type"), "text/javascript; charset=utf-8");
+        assert_eq!(
+            header(&first, "cross-origin-resource-policy"),
+            "cross-origin"
+        );
+        assert_eq!(
+            header(&first, "content-type"),
+            "text/javascript; charset=utf-8"
+        );
         let mut request = HeaderMap::new();
         let etag = header(&first, "etag");
-        request.insert(header::IF_NONE_MATCH, format!("\"other\", W/{etag}").parse().unwrap());
+        request.insert(
+            header::IF_NONE_MATCH,
+            format!("\"other\", W/{etag}").parse().unwrap(),
+        );
         assert_eq!(widget.response(&request).status(), StatusCode::NOT_MODIFIED);
         request.insert(header::IF_NONE_MATCH, HeaderValue::from_static("\"other\""));
         assert_eq!(widget.response(&request).status(), StatusCode::OK);
@@ -200,7 +239,12 @@ mod tests {
             if asset.media_type == HTML {
                 let page = asset.content.to_ascii_lowercase();
                 for piece in page.split("<script").skip(1) {
-                    assert!(piece.contains("></script>") && piece.split('>').next().unwrap().contains("src="), "{}", asset.path);
+                    assert!(
+                        piece.contains("></script>")
+                            && piece.split('>').next().unwrap().contains("src="),
+                        "{}",
+                        asset.path
+                    );
                 }
                 for forbidden in ["<style", " style=", " onclick=", " onload=", "javascript:"] {
                     assert!(!page.contains(forbidden), "{} has {forbidden}", asset.path);

@@ -48,7 +48,12 @@ impl Bot {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn open(name: BotName, file: BotFile, store: Store, llm: llm_api::Client) -> Result<Self, Error> {
+    pub fn open(
+        name: BotName,
+        file: BotFile,
+        store: Store,
+        llm: llm_api::Client,
+    ) -> Result<Self, Error> {
         Ok(Self {
             library: Arc::new(Library::open(store.clone(), file.language)?),
             conversations: Conversations::in_store(store),
@@ -98,6 +103,8 @@ impl Bot {
 /// The time, in milliseconds since 1970.
 #[must_use]
 pub fn now() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -22,8 +22,11 @@ pub const STORE_KEY: &str = "store";
 /// # Errors
 /// A sentence when the instance is missing or no bot's name.
 pub fn bot(instance: Option<&str>) -> Result<BotName, String> {
-    let instance = instance.ok_or("there is no --instance: it names the bot, as in casemate-chat@BOT.service")?;
-    instance.parse().map_err(|error| format!("--instance {instance:?} is no bot's name: {error}"))
+    let instance = instance
+        .ok_or("there is no --instance: it names the bot, as in casemate-chat@BOT.service")?;
+    instance
+        .parse()
+        .map_err(|error| format!("--instance {instance:?} is no bot's name: {error}"))
 }
 
 /// Checks that a bot can be served.
@@ -47,7 +50,9 @@ pub fn state(instance: Option<&str>) -> PathBuf {
 /// What a bot's process may touch: its state, and the broker's socket.
 #[must_use]
 pub fn plan(instance: Option<&str>) -> Plan {
-    let broker = Path::new(LLM_SOCKET).parent().unwrap_or(Path::new(LLM_SOCKET));
+    let broker = Path::new(LLM_SOCKET)
+        .parent()
+        .unwrap_or(Path::new(LLM_SOCKET));
     Plan::new().write(state(instance)).connect(broker)
 }
 

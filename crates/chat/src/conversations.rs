@@ -69,7 +69,11 @@ impl Conversations {
     pub fn open(&self, id: &ConversationId, token: &Token) -> Result<(), Error> {
         let record = self.store.read(|tx| tx.get(CONVERSATIONS, id.as_bytes()))?;
         let record = record.ok_or(Error::UnknownConversation)?;
-        if ConversationRecord::decode(&record)?.token.admits(token) { Ok(()) } else { Err(Error::UnknownConversation) }
+        if ConversationRecord::decode(&record)?.token.admits(token) {
+            Ok(())
+        } else {
+            Err(Error::UnknownConversation)
+        }
     }
 
     /// All that was said, oldest first.
@@ -77,14 +81,23 @@ impl Conversations {
     /// # Errors
     /// When the store fails.
     pub fn exchanges(&self, id: &ConversationId) -> Result<Vec<Exchange>, Error> {
-        let records = self.store.read(|tx| tx.prefix(MESSAGES, id.as_bytes())?.collect::<Result<Vec<_>, _>>())?;
+        let records = self.store.read(|tx| {
+            tx.prefix(MESSAGES, id.as_bytes())?
+                .collect::<Result<Vec<_>, _>>()
+        })?;
         let mut exchanges: Vec<Exchange> = Vec::with_capacity(records.len().div_ceil(2));
         for (key, record) in records {
             let (number, role) = read_message_key(&key)?;
             let message = MessageRecord::decode(&record)?;
             match (role, exchanges.last_mut()) {
-                (Role::Visitor, _) => exchanges.push(Exchange { number, question: message, answer: None }),
-                (Role::Assistant, Some(exchange)) if exchange.number == number => exchange.answer = Some(message),
+                (Role::Visitor, _) => exchanges.push(Exchange {
+                    number,
+                    question: message,
+                    answer: None,
+                }),
+                (Role::Assistant, Some(exchange)) if exchange.number == number => {
+                    exchange.answer = Some(message)
+                }
                 // An answer without its question was never written.
                 (Role::Assistant, _) => return Err(crate::schema::Malformed::Record.into()),
             }
@@ -97,11 +110,19 @@ impl Conversations {
     ///
     /// # Errors
     /// [`Error::ConversationFull`], or when the store fails; then nothing was stored.
-    pub async fn ask(&self, id: ConversationId, next: u32, question: &MessageRecord) -> Result<u32, Error> {
+    pub async fn ask(
+        &self,
+        id: ConversationId,
+        next: u32,
+        question: &MessageRecord,
+    ) -> Result<u32, Error> {
         let record = question.encode();
         let stored = self.store.write(move |tx| {
             let mut number = next;
-            while tx.get(MESSAGES, &message_key(&id, number, Role::Visitor))?.is_some() {
+            while tx
+                .get(MESSAGES, &message_key(&id, number, Role::Visitor))?
+                .is_some()
+            {
                 number = number.saturating_add(1);
             }
             // A question and its answer are two messages.
@@ -121,9 +142,17 @@ impl Conversations {
     ///
     /// # Errors
     /// When the store fails; then nothing was stored.
-    pub async fn answer(&self, id: ConversationId, number: u32, answer: &MessageRecord) -> Result<(), Error> {
+    pub async fn answer(
+        &self,
+        id: ConversationId,
+        number: u32,
+        answer: &MessageRecord,
+    ) -> Result<(), Error> {
         let (key, record) = (message_key(&id, number, Role::Assistant), answer.encode());
-        self.store.write(move |tx| tx.put(MESSAGES, &key, &record)).await.map_err(store::Error::from)?;
+        self.store
+            .write(move |tx| tx.put(MESSAGES, &key, &record))
+            .await
+            .map_err(store::Error::from)?;
         Ok(())
     }
 
@@ -132,7 +161,9 @@ impl Conversations {
     /// # Errors
     /// When the store fails.
     pub fn count(&self) -> Result<(u64, u64), Error> {
-        Ok(self.store.read(|tx| Ok((tx.count(CONVERSATIONS)?, tx.count(MESSAGES)?)))?)
+        Ok(self
+            .store
+            .read(|tx| Ok((tx.count(CONVERSATIONS)?, tx.count(MESSAGES)?)))?)
     }
 }
 
@@ -140,7 +171,10 @@ impl Conversations {
 #[must_use]
 pub fn messages(exchanges: Vec<Exchange>) -> Vec<Message> {
     let mut messages = Vec::with_capacity(exchanges.len() * 2);
-    for Exchange { question, answer, .. } in exchanges {
+    for Exchange {
+        question, answer, ..
+    } in exchanges
+    {
         let id = question.id.clone();
         messages.push(question.into_message(Role::Visitor, None));
         messages.extend(answer.map(|answer| answer.into_message(Role::Assistant, Some(id))));

@@ -74,15 +74,20 @@ impl Error {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Store(store::Error::NoSpace) => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Store(_) | Self::Randomness(_) | Self::CutOff | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Randomness(_) | Self::CutOff | Self::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Record(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Text(TextError::TooLong(_)) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Text(TextError::Empty) | Self::Unreadable(_) | Self::DocumentName(_) | Self::KnowledgeFull => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::Text(TextError::Empty)
+            | Self::Unreadable(_)
+            | Self::DocumentName(_)
+            | Self::KnowledgeFull => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Body(status, _) => *status,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::UnknownConversation | Self::UnknownDocument | Self::NotFound => StatusCode::NOT_FOUND,
+            Self::UnknownConversation | Self::UnknownDocument | Self::NotFound => {
+                StatusCode::NOT_FOUND
+            }
             Self::IdTaken | Self::ConversationFull => StatusCode::CONFLICT,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -135,10 +140,14 @@ impl Error {
         let mut response = ipc::problem(self.status(), &self.detail());
         match self {
             Self::Busy => {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
             }
             Self::Method(allowed) => {
-                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+                response
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
             _ => {}
         }
@@ -150,7 +159,9 @@ impl From<ipc::BodyError> for Error {
     fn from(error: ipc::BodyError) -> Self {
         let why = match &error {
             ipc::BodyError::TooLarge(most) => {
-                format!("The request is longer than {most} bytes, which is the most. Nothing of it was saved.")
+                format!(
+                    "The request is longer than {most} bytes, which is the most. Nothing of it was saved."
+                )
             }
             other => format!("The request was not understood: {other}."),
         };
@@ -168,7 +179,12 @@ mod tests {
     fn a_full_disk_says_what_is_lost_and_what_is_not() {
         let error = Error::from(store::Error::NoSpace);
         assert_eq!(error.response().status(), StatusCode::INSUFFICIENT_STORAGE);
-        assert!(error.detail().contains("not saved") && error.detail().contains("Nothing that was saved before is lost"));
+        assert!(
+            error.detail().contains("not saved")
+                && error
+                    .detail()
+                    .contains("Nothing that was saved before is lost")
+        );
     }
 
     #[test]

@@ -47,7 +47,12 @@ impl Library {
             }
             Ok(index)
         })?;
-        Ok(Self { store, words: Arc::new(words), index: RwLock::new(Arc::new(index)), changing: tokio::sync::Mutex::new(()) })
+        Ok(Self {
+            store,
+            words: Arc::new(words),
+            index: RwLock::new(Arc::new(index)),
+            changing: tokio::sync::Mutex::new(()),
+        })
     }
 
     /// The documents as they are now.
@@ -89,7 +94,9 @@ impl Library {
         let replaced = index.get(&name);
         let documents = index.len() + usize::from(replaced.is_none());
         let text_bytes = index.text_bytes() - replaced.map_or(0, |document| document.text.len());
-        if documents > DOCUMENTS_MAX || text_bytes + analysed.document().text.len() > KNOWLEDGE_BYTES {
+        if documents > DOCUMENTS_MAX
+            || text_bytes + analysed.document().text.len() > KNOWLEDGE_BYTES
+        {
             return Err(Error::KnowledgeFull);
         }
         let key = name.clone();
@@ -97,7 +104,8 @@ impl Library {
             .write(move |tx| tx.put(DOCUMENTS, DocumentRecord::key(&key), &record))
             .await
             .map_err(store::Error::from)?;
-        self.change(index, move |index| index.insert(analysed)).await?;
+        self.change(index, move |index| index.insert(analysed))
+            .await?;
         Ok(described)
     }
 
@@ -126,11 +134,17 @@ impl Library {
     /// All documents, by name.
     #[must_use]
     pub fn list(&self) -> operator::Documents {
-        operator::Documents { documents: self.index().documents().map(describe).collect() }
+        operator::Documents {
+            documents: self.index().documents().map(describe).collect(),
+        }
     }
 
     /// Puts a changed copy of the index in its place. Searches under way keep the one that they began with.
-    async fn change(&self, index: Arc<Index>, change: impl FnOnce(&mut Index) + Send + 'static) -> Result<(), Error> {
+    async fn change(
+        &self,
+        index: Arc<Index>,
+        change: impl FnOnce(&mut Index) + Send + 'static,
+    ) -> Result<(), Error> {
         let changed = blocking(move || {
             let mut changed = Index::clone(&index);
             drop(index);
@@ -143,21 +157,42 @@ impl Library {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::CutOff)?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| Error::CutOff)?
 }
 
 fn read(name: &[u8], record: &[u8], words: &Words) -> Result<Analysed, Error> {
-    let name = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok());
+    let name = std::str::from_utf8(name)
+        .ok()
+        .and_then(|name| name.parse().ok());
     let name = name.ok_or(crate::schema::Malformed::Record)?;
     let record = DocumentRecord::decode(record)?;
     let readable = knowledge::read(&record.content, record.media_type)?;
-    Ok(analyse(document(name, readable, record.content.len(), record.added), words))
+    Ok(analyse(
+        document(name, readable, record.content.len(), record.added),
+        words,
+    ))
 }
 
-fn document(name: DocumentName, readable: knowledge::Readable, bytes: usize, added: u64) -> Document {
+fn document(
+    name: DocumentName,
+    readable: knowledge::Readable,
+    bytes: usize,
+    added: u64,
+) -> Document {
     let title = readable.title.unwrap_or_else(|| untitled(&name));
-    Document { name, title, text: readable.text, chunks: readable.chunks, bytes: bytes as u64, added }
+    Document {
+        name,
+        title,
+        text: readable.text,
+        chunks: readable.chunks,
+        bytes: bytes as u64,
+        added,
+    }
 }
 
 /// The title of a document that gives itself none: its name without folders and extension.
@@ -166,7 +201,11 @@ fn untitled(name: &DocumentName) -> String {
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     let words = stem.replace(['-', '_'], " ");
     let words = words.trim();
-    if words.is_empty() { name.as_str().to_owned() } else { words.to_owned() }
+    if words.is_empty() {
+        name.as_str().to_owned()
+    } else {
+        words.to_owned()
+    }
 }
 
 fn describe(document: &Document) -> operator::Document {
@@ -187,7 +226,12 @@ mod tests {
 
     #[test]
     fn a_document_without_a_title_has_its_name_for_one() {
-        for (name, title) in [("return-policy.md", "return policy"), ("a/b_c.txt", "b c"), ("notes", "notes"), (".md", ".md")] {
+        for (name, title) in [
+            ("return-policy.md", "return policy"),
+            ("a/b_c.txt", "b c"),
+            ("notes", "notes"),
+            (".md", ".md"),
+        ] {
             assert_eq!(untitled(&name.parse().unwrap()), title);
         }
     }

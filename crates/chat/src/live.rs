@@ -53,7 +53,11 @@ impl LogWriter {
         self.0.send_modify(|log| {
             for event in events {
                 sse::write(event, &mut log.sent);
-                log.state = if event.is_end() { State::Ended } else { State::Open };
+                log.state = if event.is_end() {
+                    State::Ended
+                } else {
+                    State::Open
+                };
             }
         });
     }
@@ -74,7 +78,10 @@ impl LogReader {
     /// # Errors
     /// Why it was not taken.
     pub async fn taken(&mut self) -> Result<(), Error> {
-        let log = self.0.wait_for(|log| !matches!(log.state, State::Pending)).await;
+        let log = self
+            .0
+            .wait_for(|log| !matches!(log.state, State::Pending))
+            .await;
         match log.map_err(|_| Error::CutOff)?.state {
             State::Refused(ref error) => Err(error.clone()),
             _ => Ok(()),
@@ -84,7 +91,12 @@ impl LogReader {
     /// The log as a body: what there is, then what comes, with a comment whenever nothing did for `keep_alive`.
     #[must_use]
     pub fn into_body(self, keep_alive: Duration) -> ipc::Body {
-        let follower = Follower { log: self.0, keep_alive, sent: 0, over: false };
+        let follower = Follower {
+            log: self.0,
+            keep_alive,
+            sent: 0,
+            over: false,
+        };
         let frames = stream::unfold(follower, |mut follower| async move {
             let bytes = follower.next().await?;
             Some((Ok::<_, ipc::BoxError>(Frame::data(bytes)), follower))
@@ -132,7 +144,9 @@ fn cut_off() -> Bytes {
     let mut bytes = Vec::new();
     let trouble = Trouble {
         title: "The answer was cut off".to_owned(),
-        detail: "The answer was cut off before it was whole. Your question is saved; please ask again.".to_owned(),
+        detail:
+            "The answer was cut off before it was whole. Your question is saved; please ask again."
+                .to_owned(),
         retry: true,
     };
     sse::write(&Event::Error(trouble), &mut bytes);
@@ -173,7 +187,14 @@ impl Live {
         let (writer, reader) = watch::channel(Log::default());
         let reader = LogReader(reader);
         running.insert(key.clone(), reader.clone());
-        Claimed::Yours(Claim { live: Arc::clone(self), key }, LogWriter(writer), reader)
+        Claimed::Yours(
+            Claim {
+                live: Arc::clone(self),
+                key,
+            },
+            LogWriter(writer),
+            reader,
+        )
     }
 
     /// How many answers are under way.
@@ -191,7 +212,11 @@ impl Live {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.live.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.live
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 
@@ -225,8 +250,13 @@ mod tests {
         let (held, writer, mut reader) = claim(&live);
         writer.push(&[Event::Accepted { id: id("m") }]);
         reader.taken().await.unwrap();
-        let Claimed::Running(later) = live.claim(ConversationId::from([1; 16]), id("m")) else { panic!("claimed twice") };
-        writer.push(&[Event::Delta { text: "a".into() }, Event::Done { id: id("n") }]);
+        let Claimed::Running(later) = live.claim(ConversationId::from([1; 16]), id("m")) else {
+            panic!("claimed twice")
+        };
+        writer.push(&[
+            Event::Delta { text: "a".into() },
+            Event::Done { id: id("n") },
+        ]);
         drop((held, writer));
         assert!(live.is_empty());
         let expected = "event: accepted\ndata: {\"id\":\"m\"}\n\nevent: delta\ndata: {\"text\":\"a\"}\n\nevent: done\ndata: {\"id\":\"n\"}\n\n";
@@ -241,7 +271,10 @@ mod tests {
         writer.push(&[Event::Delta { text: "a".into() }]);
         drop(writer);
         let said = text(reader.clone()).await;
-        assert!(said.ends_with("\"retry\":true}\n\n") && said.contains("event: error"), "{said}");
+        assert!(
+            said.ends_with("\"retry\":true}\n\n") && said.contains("event: error"),
+            "{said}"
+        );
         let (live, (_claim, writer, mut reader)) = (Arc::clone(&live), claim(&Arc::default()));
         drop(writer);
         assert!(matches!(reader.taken().await, Err(Error::CutOff)));
@@ -253,7 +286,10 @@ mod tests {
         let live = Arc::new(Live::default());
         let (_claim, writer, mut reader) = claim(&live);
         writer.refuse(store::Error::NoSpace.into());
-        assert!(matches!(reader.taken().await, Err(Error::Store(store::Error::NoSpace))));
+        assert!(matches!(
+            reader.taken().await,
+            Err(Error::Store(store::Error::NoSpace))
+        ));
         assert_eq!(text(reader).await, "");
     }
 
@@ -265,7 +301,13 @@ mod tests {
         tokio::time::sleep(SHORT * 10).await;
         writer.push(&[Event::Done { id: id("n") }]);
         let said = reading.await.unwrap();
-        assert!(said.starts_with(": keep-alive\n\n: keep-alive\n\n"), "{said}");
-        assert!(said.ends_with("event: done\ndata: {\"id\":\"n\"}\n\n"), "{said}");
+        assert!(
+            said.starts_with(": keep-alive\n\n: keep-alive\n\n"),
+            "{said}"
+        );
+        assert!(
+            said.ends_with("event: done\ndata: {\"id\":\"n\"}\n\n"),
+            "{said}"
+        );
     }
 }

@@ -27,18 +27,22 @@ impl Operators {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response {
-        self.route(request).await.unwrap_or_else(|error| error.response())
+        self.route(request)
+            .await
+            .unwrap_or_else(|error| error.response())
     }
 
     async fn route(&self, request: Request) -> Result<Response, Error> {
         let path = request.uri().path();
         let method = request.method();
         if path == STATUS_PATH {
-            return only(method, &Method::GET, "GET").and_then(|()| Ok(ipc::json(StatusCode::OK, &self.bot.status()?)));
+            return only(method, &Method::GET, "GET")
+                .and_then(|()| Ok(ipc::json(StatusCode::OK, &self.bot.status()?)));
         }
         let rest = path.strip_prefix(DOCUMENTS_PATH).ok_or(Error::NotFound)?;
         if rest.is_empty() {
-            return only(method, &Method::GET, "GET").map(|()| ipc::json(StatusCode::OK, &self.bot.library.list()));
+            return only(method, &Method::GET, "GET")
+                .map(|()| ipc::json(StatusCode::OK, &self.bot.library.list()));
         }
         let name = document_name(rest.strip_prefix('/').ok_or(Error::NotFound)?)?;
         match *method {
@@ -49,22 +53,35 @@ impl Operators {
     }
 
     async fn put(&self, name: DocumentName, request: Request) -> Result<Response, Error> {
-        let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let value = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
         let media_type = value
             .and_then(MediaType::from_header)
             .ok_or(Error::MediaType("text/markdown, text/plain or text/html"))?;
         let content = ipc::read_body(request.into_body(), DOCUMENT_BYTES, DOCUMENT_TIME).await?;
         let library = Arc::clone(&self.bot.library);
         // In a task of its own: a caller that goes away must not leave store and index apart.
-        let put = self.bot.tasks.spawn(async move { library.put(name, media_type, content, now()).await });
+        let put = self
+            .bot
+            .tasks
+            .spawn(async move { library.put(name, media_type, content, now()).await });
         let document = put.await.map_err(|_| Error::CutOff)??;
-        tracing::info!(chunks = document.chunks, bytes = document.bytes, "a document was added");
+        tracing::info!(
+            chunks = document.chunks,
+            bytes = document.bytes,
+            "a document was added"
+        );
         Ok(ipc::json(StatusCode::OK, &document))
     }
 
     async fn remove(&self, name: DocumentName) -> Result<Response, Error> {
         let library = Arc::clone(&self.bot.library);
-        let removed = self.bot.tasks.spawn(async move { library.remove(name).await });
+        let removed = self
+            .bot
+            .tasks
+            .spawn(async move { library.remove(name).await });
         removed.await.map_err(|_| Error::CutOff)??;
         tracing::info!("a document was removed");
         let mut response = Response::new(ipc::empty());
@@ -74,13 +91,20 @@ impl Operators {
 }
 
 fn only(method: &Method, allowed: &Method, name: &'static str) -> Result<(), Error> {
-    if method == allowed { Ok(()) } else { Err(Error::Method(name)) }
+    if method == allowed {
+        Ok(())
+    } else {
+        Err(Error::Method(name))
+    }
 }
 
 /// The document's name in the rest of a path.
 fn document_name(segment: &str) -> Result<DocumentName, Error> {
     let name = percent_decode_str(segment).decode_utf8().map_err(|_| {
-        Error::Body(StatusCode::BAD_REQUEST, "The document's name in the address is not UTF-8.".to_owned())
+        Error::Body(
+            StatusCode::BAD_REQUEST,
+            "The document's name in the address is not UTF-8.".to_owned(),
+        )
     })?;
     Ok(name.parse()?)
 }

@@ -46,14 +46,23 @@ pub fn request(
 fn turns(earlier: &[Exchange]) -> Vec<Turn> {
     let mut turns = Vec::new();
     let mut bytes = 0;
-    let answered = earlier.iter().rev().filter_map(|exchange| Some((&exchange.question, exchange.answer.as_ref()?)));
+    let answered = earlier
+        .iter()
+        .rev()
+        .filter_map(|exchange| Some((&exchange.question, exchange.answer.as_ref()?)));
     for (question, answer) in answered.take(HISTORY_EXCHANGES) {
         bytes += question.text.len() + answer.text.len();
         if bytes > HISTORY_BYTES {
             break;
         }
-        turns.push(Turn { role: Role::Assistant, text: answer.text.clone() });
-        turns.push(Turn { role: Role::Visitor, text: question.text.clone() });
+        turns.push(Turn {
+            role: Role::Assistant,
+            text: answer.text.clone(),
+        });
+        turns.push(Turn {
+            role: Role::Visitor,
+            text: question.text.clone(),
+        });
     }
     turns.reverse();
     turns
@@ -74,12 +83,18 @@ pub fn printed(mut text: String) -> String {
 pub fn sources(passages: &[Passage], named: &[llm_api::Source]) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for llm_api::Source { passage, quote } in named {
-        let Some(passage) = passages.get(*passage) else { continue };
+        let Some(passage) = passages.get(*passage) else {
+            continue;
+        };
         let source = Source {
             document: passage.document().name.to_string(),
             title: passage.document().title.clone(),
             heading: passage.heading().to_owned(),
-            quote: if stands_in(passage.text(), quote) { quote.clone() } else { String::new() },
+            quote: if stands_in(passage.text(), quote) {
+                quote.clone()
+            } else {
+                String::new()
+            },
         };
         if !sources.contains(&source) {
             sources.push(source);
@@ -122,30 +137,55 @@ mod tests {
 
     fn exchange(number: u32, text: &str, answered: bool) -> Exchange {
         let id = |part: &str| format!("{part}{number}").try_into().unwrap();
-        let record = |part, text: &str| MessageRecord { id: id(part), text: text.into(), sources: Vec::new(), at: 0 };
-        Exchange { number, question: record("q", text), answer: answered.then(|| record("a", text)) }
+        let record = |part, text: &str| MessageRecord {
+            id: id(part),
+            text: text.into(),
+            sources: Vec::new(),
+            at: 0,
+        };
+        Exchange {
+            number,
+            question: record("q", text),
+            answer: answered.then(|| record("a", text)),
+        }
     }
 
     #[test]
     fn only_what_holds_is_a_source() {
-        let named = |passage, quote: &str| llm_api::Source { passage, quote: quote.into() };
+        let named = |passage, quote: &str| llm_api::Source {
+            passage,
+            quote: quote.into(),
+        };
         let kept = sources(
             &passages(),
-            &[named(0, "comes back in  five"), named(0, "comes back in  five"), named(0, "in ten days"), named(7, "Money")],
+            &[
+                named(0, "comes back in  five"),
+                named(0, "comes back in  five"),
+                named(0, "in ten days"),
+                named(7, "Money"),
+            ],
         );
         let quotes: Vec<&str> = kept.iter().map(|source| source.quote.as_str()).collect();
         assert_eq!(quotes, ["comes back in  five", ""]);
-        assert_eq!((&*kept[0].document, &*kept[0].title), ("refunds.md", "Refunds"));
+        assert_eq!(
+            (&*kept[0].document, &*kept[0].title),
+            ("refunds.md", "Refunds")
+        );
     }
 
     #[test]
     fn history_is_the_last_that_fits_in_order() {
-        let earlier: Vec<Exchange> = (0..20).map(|number| exchange(number, &format!("t{number}"), number != 18)).collect();
+        let earlier: Vec<Exchange> = (0..20)
+            .map(|number| exchange(number, &format!("t{number}"), number != 18))
+            .collect();
         let texts: Vec<String> = turns(&earlier).into_iter().map(|turn| turn.text).collect();
         assert_eq!(texts.len(), HISTORY_EXCHANGES * 2);
         assert_eq!((texts[0].as_str(), texts[15].as_str()), ("t11", "t19"));
         assert!(!texts.contains(&"t18".to_owned()));
-        let long = vec![exchange(0, &"x".repeat(HISTORY_BYTES), true), exchange(1, "y", true)];
+        let long = vec![
+            exchange(0, &"x".repeat(HISTORY_BYTES), true),
+            exchange(1, "y", true),
+        ];
         assert_eq!(turns(&long).len(), 2);
     }
 
@@ -153,7 +193,9 @@ mod tests {
     fn every_request_is_within_the_brokers_limits() {
         let bot = "shop".parse().unwrap();
         let long = "x".repeat(chat_api::limits::MESSAGE_BYTES);
-        let earlier: Vec<Exchange> = (0..40).map(|number| exchange(number, &long, true)).collect();
+        let earlier: Vec<Exchange> = (0..40)
+            .map(|number| exchange(number, &long, true))
+            .collect();
         let mut file = BotFile::new("Shop");
         file.instructions = "x".repeat(chat_api::limits::INSTRUCTIONS_BYTES);
         file.provider = "x".repeat(chat_api::limits::PROVIDER_BYTES);

@@ -24,7 +24,9 @@ const VERSION: u8 = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// Written by a later release.
-    #[error("a record has version {0}, which this release does not know; use the release that wrote it")]
+    #[error(
+        "a record has version {0}, which this release does not know; use the release that wrote it"
+    )]
     Version(u8),
     /// Not what this release writes.
     #[error("a record of the store is malformed")]
@@ -66,7 +68,10 @@ impl ConversationRecord {
     pub fn decode(record: &[u8]) -> Result<Self, Malformed> {
         let (token, began) = body(record)?.split_first_chunk().ok_or(Malformed::Record)?;
         let began = began.try_into().map_err(|_| Malformed::Record)?;
-        Ok(Self { token: (*token).into(), began: u64::from_be_bytes(began) })
+        Ok(Self {
+            token: (*token).into(),
+            began: u64::from_be_bytes(began),
+        })
     }
 }
 
@@ -93,7 +98,9 @@ pub fn message_key(conversation: &ConversationId, exchange: u32, role: Role) -> 
 /// # Errors
 /// [`Malformed`].
 pub fn read_message_key(key: &[u8]) -> Result<(u32, Role), Malformed> {
-    let place = key.get(ConversationId::BYTES..).and_then(<[u8]>::split_first_chunk::<4>);
+    let place = key
+        .get(ConversationId::BYTES..)
+        .and_then(<[u8]>::split_first_chunk::<4>);
     match place {
         Some((exchange, [VISITOR])) => Ok((u32::from_be_bytes(*exchange), Role::Visitor)),
         Some((exchange, [ASSISTANT])) => Ok((u32::from_be_bytes(*exchange), Role::Assistant)),
@@ -117,7 +124,10 @@ pub struct MessageRecord {
 
 impl std::fmt::Debug for MessageRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MessageRecord").field("id", &self.id).field("bytes", &self.text.len()).finish_non_exhaustive()
+        f.debug_struct("MessageRecord")
+            .field("id", &self.id)
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,7 +153,14 @@ impl MessageRecord {
     /// The message as its visitor gets it.
     #[must_use]
     pub fn into_message(self, role: Role, answers: Option<MessageId>) -> Message {
-        Message { id: self.id, role, text: self.text, sources: self.sources, at: self.at, answers }
+        Message {
+            id: self.id,
+            role,
+            text: self.text,
+            sources: self.sources,
+            at: self.at,
+            answers,
+        }
     }
 }
 
@@ -199,10 +216,18 @@ impl DocumentRecord {
     /// # Errors
     /// [`Malformed`].
     pub fn decode(record: &[u8]) -> Result<Self, Malformed> {
-        let (length, rest) = body(record)?.split_first_chunk::<2>().ok_or(Malformed::Record)?;
-        let (head, content) = rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(Malformed::Record)?;
+        let (length, rest) = body(record)?
+            .split_first_chunk::<2>()
+            .ok_or(Malformed::Record)?;
+        let (head, content) = rest
+            .split_at_checked(u16::from_be_bytes(*length).into())
+            .ok_or(Malformed::Record)?;
         let head: DocumentHead = serde_json::from_slice(head).map_err(|_| Malformed::Record)?;
-        Ok(Self { media_type: head.media_type, added: head.added, content: content.to_vec() })
+        Ok(Self {
+            media_type: head.media_type,
+            added: head.added,
+            content: content.to_vec(),
+        })
     }
 }
 
@@ -255,7 +280,10 @@ mod tests {
 
     #[test]
     fn a_later_version_is_named() {
-        assert_eq!(ConversationRecord::decode(&[2; 41]), Err(Malformed::Version(2)));
+        assert_eq!(
+            ConversationRecord::decode(&[2; 41]),
+            Err(Malformed::Version(2))
+        );
         assert_eq!(MessageRecord::decode(b""), Err(Malformed::Record));
     }
 }

@@ -23,7 +23,7 @@ const STORE_CACHE_BYTES: usize = 2 * 1024 * 1024;
 const OPERATORS: usize = 16;
 
 /// How long answers whose readers have gone may still take when the service stops.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+const DRAIN_TIME: Duration = Duration::from_secs(3);
 
 /// One bot's service.
 #[derive(Debug)]
@@ -47,8 +47,14 @@ impl Service for Chat {
         let name = config::bot(instance)?;
         let key = start.credentials.key(config::STORE_KEY)?;
         let path = config::state(instance).join(config::STORE_FILE);
-        let options = Options { cache_bytes: STORE_CACHE_BYTES, ..Options::default() };
-        let (visitors, operators) = (start.sockets.unix("visitors")?, start.sockets.unix("operators")?);
+        let options = Options {
+            cache_bytes: STORE_CACHE_BYTES,
+            ..Options::default()
+        };
+        let (visitors, operators) = (
+            start.sockets.unix("visitors")?,
+            start.sockets.unix("operators")?,
+        );
         let llm = llm_api::Client::new(config::LLM_SOCKET);
         let file = start.config;
         let bot = tokio::task::spawn_blocking(move || {
@@ -57,7 +63,12 @@ impl Service for Chat {
         })
         .await??;
         let index = bot.library.index();
-        start.ready.notify(&format!("{}: {} documents, {} passages", bot.name, index.len(), index.chunks()));
+        start.ready.notify(&format!(
+            "{}: {} documents, {} passages",
+            bot.name,
+            index.len(),
+            index.chunks()
+        ));
         drop(index);
         run(&start.confined, bot, visitors, operators, start.drain).await;
         Ok(())
@@ -74,12 +85,21 @@ pub async fn run(
 ) {
     let for_visitors = Arc::new(Visitors::of(Arc::clone(&bot)));
     let for_operators = Arc::new(Operators::of(Arc::clone(&bot)));
-    let few = Limits { connections: OPERATORS, ..Limits::default() };
+    let few = Limits {
+        connections: OPERATORS,
+        ..Limits::default()
+    };
     tokio::join!(
-        ipc::serve(confined, visitors, Limits::default(), drain.clone(), move |_, request| {
-            let visitors = Arc::clone(&for_visitors);
-            async move { visitors.handle(request).await }
-        }),
+        ipc::serve(
+            confined,
+            visitors,
+            Limits::default(),
+            drain.clone(),
+            move |_, request| {
+                let visitors = Arc::clone(&for_visitors);
+                async move { visitors.handle(request).await }
+            }
+        ),
         ipc::serve(confined, operators, few, drain, move |_, request| {
             let operators = Arc::clone(&for_operators);
             async move { operators.handle(request).await }
@@ -88,7 +108,12 @@ pub async fn run(
     // Those that still wait for their turn end now; their questions are stored.
     bot.turns.close();
     bot.tasks.close();
-    if tokio::time::timeout(DRAIN_TIME, bot.tasks.wait()).await.is_err() {
-        tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off; their questions are stored");
+    if tokio::time::timeout(DRAIN_TIME, bot.tasks.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "answers still under way after {DRAIN_TIME:?} were cut off; their questions are stored"
+        );
     }
 }

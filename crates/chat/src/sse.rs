@@ -36,14 +36,25 @@ mod tests {
         prop_oneof![
             Just(Event::Accepted { id: id() }),
             Just(Event::Done { id: id() }),
-            Just(Event::Conversation(Begun { conversation: "c".into(), token: "t".into() })),
+            Just(Event::Conversation(Begun {
+                conversation: "c".into(),
+                token: "t".into()
+            })),
             ".*".prop_map(|text| Event::Delta { text }),
             "(\r|\n|\u{2028}|.)*".prop_map(|text| Event::Delta { text }),
             (".*", ".*").prop_map(|(quote, title)| Event::Sources {
-                sources: vec![Source { document: "d".into(), title, heading: String::new(), quote }]
+                sources: vec![Source {
+                    document: "d".into(),
+                    title,
+                    heading: String::new(),
+                    quote
+                }]
             }),
-            (".*", any::<bool>())
-                .prop_map(|(detail, retry)| Event::Error(Trouble { title: "t".into(), detail, retry })),
+            (".*", any::<bool>()).prop_map(|(detail, retry)| Event::Error(Trouble {
+                title: "t".into(),
+                detail,
+                retry
+            })),
         ]
     }
 
@@ -69,7 +80,12 @@ mod tests {
     #[test]
     fn an_event_is_two_lines_and_a_blank() {
         let mut stream = Vec::new();
-        write(&Event::Delta { text: "a\nb".into() }, &mut stream);
+        write(
+            &Event::Delta {
+                text: "a\nb".into(),
+            },
+            &mut stream,
+        );
         assert_eq!(stream, b"event: delta\ndata: {\"text\":\"a\\nb\"}\n\n");
     }
 }

@@ -34,23 +34,40 @@ impl Visitors {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response {
-        self.route(request).await.unwrap_or_else(|error| error.response())
+        self.route(request)
+            .await
+            .unwrap_or_else(|error| error.response())
     }
 
     async fn route(&self, request: Request) -> Result<Response, Error> {
         let path = request.uri().path().to_owned();
         if let Some(rest) = path.strip_prefix("/v1/") {
             let mut segments = rest.split('/');
-            let place = (segments.next(), segments.next(), segments.next(), segments.next());
+            let place = (
+                segments.next(),
+                segments.next(),
+                segments.next(),
+                segments.next(),
+            );
             return match (place, request.method()) {
-                ((Some("bot"), None, ..), &Method::GET) => Ok(ipc::json(StatusCode::OK, &self.bot.info())),
-                ((Some("conversations"), None, ..), &Method::POST) => self.begin(request).await,
-                ((Some("conversations"), Some(id), None, _), &Method::GET) => self.conversation(id, &request),
-                ((Some("conversations"), Some(id), Some("messages"), None), &Method::POST) => self.message(id, request).await,
-                ((Some("bot"), None, ..) | (Some("conversations"), Some(_), None, _), _) => Err(Error::Method("GET")),
-                ((Some("conversations"), None, ..) | (Some("conversations"), Some(_), Some("messages"), None), _) => {
-                    Err(Error::Method("POST"))
+                ((Some("bot"), None, ..), &Method::GET) => {
+                    Ok(ipc::json(StatusCode::OK, &self.bot.info()))
                 }
+                ((Some("conversations"), None, ..), &Method::POST) => self.begin(request).await,
+                ((Some("conversations"), Some(id), None, _), &Method::GET) => {
+                    self.conversation(id, &request)
+                }
+                ((Some("conversations"), Some(id), Some("messages"), None), &Method::POST) => {
+                    self.message(id, request).await
+                }
+                ((Some("bot"), None, ..) | (Some("conversations"), Some(_), None, _), _) => {
+                    Err(Error::Method("GET"))
+                }
+                (
+                    (Some("conversations"), None, ..)
+                    | (Some("conversations"), Some(_), Some("messages"), None),
+                    _,
+                ) => Err(Error::Method("POST")),
                 _ => Err(Error::NotFound),
             };
         }
@@ -59,7 +76,11 @@ impl Visitors {
             return self.health();
         }
         let asset = self.assets.get(&path).ok_or(Error::NotFound)?;
-        if read_only { Ok(asset.response(request.headers())) } else { Err(Error::Method("GET, HEAD")) }
+        if read_only {
+            Ok(asset.response(request.headers()))
+        } else {
+            Err(Error::Method("GET, HEAD"))
+        }
     }
 
     /// Healthy is who can read the store.
@@ -67,7 +88,10 @@ impl Visitors {
         self.bot.conversations.count()?;
         let mut response = Response::new(ipc::full("ok"));
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
@@ -75,7 +99,10 @@ impl Visitors {
     async fn begin(&self, request: Request) -> Result<Response, Error> {
         /// Both or neither: [`Ask`] or `{}`.
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "the body must be {} or have \"id\" and \"text\", the id with 1 to 64 letters, digits, hyphens or underscores")]
+        #[serde(
+            untagged,
+            expecting = "the body must be {} or have \"id\" and \"text\", the id with 1 to 64 letters, digits, hyphens or underscores"
+        )]
         enum Begin {
             First(Ask),
             Empty(Empty),
@@ -88,14 +115,27 @@ impl Visitors {
         let (conversation, token) = (ConversationId::random()?, Token::random()?);
         match begin {
             Begin::Empty(Empty {}) => {
-                self.bot.conversations.begin(conversation, token.hash(), None, now()).await?;
-                let begun = Begun { conversation: conversation.to_string(), token: token.expose() };
+                self.bot
+                    .conversations
+                    .begin(conversation, token.hash(), None, now())
+                    .await?;
+                let begun = Begun {
+                    conversation: conversation.to_string(),
+                    token: token.expose(),
+                };
                 Ok(ipc::json(StatusCode::CREATED, &begun))
             }
             Begin::First(Ask { id, text }) => {
                 let text = normalise(&text)?;
                 let place = Place::First(token);
-                self.answer(Question { conversation, place, id, text, earlier: Vec::new() }).await
+                self.answer(Question {
+                    conversation,
+                    place,
+                    id,
+                    text,
+                    earlier: Vec::new(),
+                })
+                .await
             }
         }
     }
@@ -103,7 +143,10 @@ impl Visitors {
     fn conversation(&self, id: &str, request: &Request) -> Result<Response, Error> {
         let id = self.open(id, request)?;
         let exchanges = self.bot.conversations.exchanges(&id)?;
-        let conversation = Conversation { conversation: id.to_string(), messages: messages(exchanges) };
+        let conversation = Conversation {
+            conversation: id.to_string(),
+            messages: messages(exchanges),
+        };
         Ok(ipc::json(StatusCode::OK, &conversation))
     }
 
@@ -112,38 +155,64 @@ impl Visitors {
         let Ask { id, text } = body(request).await?;
         let text = normalise(&text)?;
         // The place is found once the right to answer is held: until then another may be finding it.
-        self.answer(Question { conversation, place: Place::Next(0), id, text, earlier: Vec::new() }).await
+        self.answer(Question {
+            conversation,
+            place: Place::Next(0),
+            id,
+            text,
+            earlier: Vec::new(),
+        })
+        .await
     }
 
     /// The conversation that the request's token opens.
     fn open(&self, id: &str, request: &Request) -> Result<ConversationId, Error> {
         let id = ConversationId::parse(id).ok_or(Error::UnknownConversation)?;
-        let token = bearer(request).and_then(Token::parse).ok_or(Error::UnknownConversation)?;
+        let token = bearer(request)
+            .and_then(Token::parse)
+            .ok_or(Error::UnknownConversation)?;
         self.bot.conversations.open(&id, &token)?;
         Ok(id)
     }
 
     /// Answers a question, reads along where it is being answered, or says again what was answered.
     async fn answer(&self, mut question: Question) -> Result<Response, Error> {
-        let claimed = self.bot.live.claim(question.conversation, question.id.clone());
-        let (claim, log, reader) = match claimed {
-            Claimed::Running(reader) => return stream(reader).await,
-            Claimed::Yours(claim, log, reader) => (claim, log, reader),
+        let (claim, log, reader) = loop {
+            match self
+                .bot
+                .live
+                .claim(question.conversation, question.id.clone())
+            {
+                Claimed::Yours(claim, log, reader) => break (claim, log, reader),
+                Claimed::Running(reader) => match stream(reader).await {
+                    // Whoever held the right gave it back unused.
+                    Err(Error::CutOff) => {}
+                    other => return other,
+                },
+            }
         };
         if matches!(question.place, Place::Next(_)) {
             let mut earlier = self.bot.conversations.exchanges(&question.conversation)?;
-            if let Some(at) = earlier.iter().position(|exchange| exchange.question.id == question.id) {
+            if let Some(at) = earlier
+                .iter()
+                .position(|exchange| exchange.question.id == question.id)
+            {
                 let known = earlier.swap_remove(at);
                 if known.question.text != question.text {
                     return Err(Error::IdTaken);
                 }
                 if let Some(answer) = known.answer {
-                    return Ok(event_stream(ipc::full(answer::replay(&question.id, answer))));
+                    return Ok(event_stream(ipc::full(answer::replay(
+                        &question.id,
+                        answer,
+                    ))));
                 }
                 earlier.truncate(at);
                 question.place = Place::Stored(known.number);
             } else {
-                let next = earlier.last().map_or(0, |last| last.number.saturating_add(1));
+                let next = earlier
+                    .last()
+                    .map_or(0, |last| last.number.saturating_add(1));
                 if (next as usize).saturating_mul(2) >= MESSAGES_MAX {
                     return Err(Error::ConversationFull);
                 }
@@ -151,7 +220,9 @@ impl Visitors {
             }
             question.earlier = earlier;
         }
-        let place = Arc::clone(&self.bot.places).try_acquire_owned().map_err(|_| Error::Busy)?;
+        let place = Arc::clone(&self.bot.places)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy)?;
         answer::spawn(&self.bot, question, log, claim, place);
         stream(reader).await
     }
@@ -172,15 +243,25 @@ fn event_stream(body: ipc::Body) -> Response {
 }
 
 fn bearer(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let value = request
+        .headers()
+        .get(header::AUTHORIZATION)?
+        .to_str()
+        .ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
 /// Reads a JSON body. Its type must be named: a page of another site may send anything else without being asked.
 async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Error> {
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    let value = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Error::MediaType("application/json"));
     }

@@ -10,8 +10,8 @@ pub use token::{Token, TokenHash};
 
 /// The operating system gave no random bytes, so nothing can be named.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the operating system gave no random bytes")]
-pub struct NoRandomness(#[from] getrandom::Error);
+#[error("the operating system gave no random bytes ({0})")]
+pub struct NoRandomness(std::io::ErrorKind);
 
 /// Random bytes of the operating system.
 ///
@@ -19,7 +19,7 @@ pub struct NoRandomness(#[from] getrandom::Error);
 /// [`NoRandomness`].
 pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)?;
+    secret::fill_random(&mut bytes).map_err(|error| NoRandomness(error.kind()))?;
     Ok(bytes)
 }
 
@@ -27,7 +27,11 @@ pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 /// The bytes that [`hex`] wrote; `None` for anything else.

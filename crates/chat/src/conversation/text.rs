@@ -34,7 +34,11 @@ pub fn normalise(text: &str) -> Result<String, TextError> {
         after_return = c == '\r';
     }
     let kept = kept.trim();
-    if kept.is_empty() { Err(TextError::Empty) } else { Ok(kept.to_owned()) }
+    if kept.is_empty() {
+        Err(TextError::Empty)
+    } else {
+        Ok(kept.to_owned())
+    }
 }
 
 /// Whether a character may stand in a message: no control character but line feed and tab.
@@ -51,9 +55,15 @@ mod tests {
 
     #[test]
     fn control_characters_go_and_line_breaks_stay() {
-        assert_eq!(normalise(" a\r\nb\rc\n\u{0}\u{1b}[31m\td\u{85} "), Ok("a\nb\nc\n[31m\td".to_owned()));
+        assert_eq!(
+            normalise(" a\r\nb\rc\n\u{0}\u{1b}[31m\td\u{85} "),
+            Ok("a\nb\nc\n[31m\td".to_owned())
+        );
         assert_eq!(normalise(" \r\n\u{7f}"), Err(TextError::Empty));
-        assert_eq!(normalise(&"x".repeat(MESSAGE_BYTES + 1)), Err(TextError::TooLong(MESSAGE_BYTES + 1)));
+        assert_eq!(
+            normalise(&"x".repeat(MESSAGE_BYTES + 1)),
+            Err(TextError::TooLong(MESSAGE_BYTES + 1))
+        );
     }
 
     proptest! {

@@ -28,7 +28,12 @@ pub struct Chunk {
 /// # Errors
 /// [`Unreadable::TooManyChunks`].
 pub(super) fn divide(outline: &Outline) -> Result<Vec<Chunk>, Unreadable> {
-    let mut divider = Divider { text: outline.text(), heading: "", open: None, chunks: Vec::new() };
+    let mut divider = Divider {
+        text: outline.text(),
+        heading: "",
+        open: None,
+        chunks: Vec::new(),
+    };
     let parts = outline.parts();
     for (at, part) in parts.iter().enumerate() {
         match part {
@@ -66,7 +71,7 @@ impl Divider<'_> {
             return self.add(start, end);
         }
         let text = self.text;
-        for (at, sentence) in text[start..end].split_sentence_bound_indices() {
+        for (at, sentence) in sentences(&text[start..end]) {
             let (from, to) = (start + at, start + at + sentence.len());
             if self.chars(from, to) <= CHUNK_CHARS {
                 self.add(from, to)?;
@@ -118,13 +123,48 @@ impl Divider<'_> {
         if self.chunks.len() == CHUNKS {
             return Err(Unreadable::TooManyChunks);
         }
-        self.chunks.push(Chunk { heading: self.heading.to_owned(), start, end });
+        self.chunks.push(Chunk {
+            heading: self.heading.to_owned(),
+            start,
+            end,
+        });
         Ok(())
     }
 
     fn chars(&self, start: usize, end: usize) -> usize {
         self.text[start..end].chars().count()
     }
+}
+
+/// The sentences of a text with what is blank behind each, and where they begin. One pass over any text: the rules of
+/// Unicode UAX #29 look ahead from each full stop, which a document of full stops and blanks makes quadratic.
+fn sentences(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let at = start;
+        start += sentence_end(rest);
+        Some((at, &text[at..start]))
+    })
+}
+
+/// The byte after the first sentence of a text and what is blank behind it.
+fn sentence_end(text: &str) -> usize {
+    let (mut after_mark, mut behind) = (false, false);
+    for (at, c) in text.char_indices() {
+        if c.is_whitespace() {
+            behind |= after_mark || c == '\n';
+            continue;
+        }
+        if behind {
+            return at;
+        }
+        // These end a sentence without a blank behind them.
+        behind = matches!(c, '。' | '！' | '？');
+        after_mark = matches!(c, '.' | '!' | '?' | '…')
+            || (after_mark && matches!(c, ')' | ']' | '"' | '\'' | '”' | '’' | '»'));
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -137,7 +177,15 @@ mod tests {
         let mut outline = Outline::default();
         fill(&mut outline);
         let chunks = divide(&outline).unwrap();
-        chunks.into_iter().map(|chunk| (chunk.heading, outline.text()[chunk.start..chunk.end].to_owned())).collect()
+        chunks
+            .into_iter()
+            .map(|chunk| {
+                (
+                    chunk.heading,
+                    outline.text()[chunk.start..chunk.end].to_owned(),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -156,7 +204,28 @@ mod tests {
             ("Refunds", "Five days.\n\n- by card\n- by bank"),
             ("Empty", "Empty"),
         ];
-        assert_eq!(chunks, expected.map(|(heading, text)| (heading.to_owned(), text.to_owned())));
+        assert_eq!(
+            chunks,
+            expected.map(|(heading, text)| (heading.to_owned(), text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn sentences_end_at_marks_and_line_breaks() {
+        let text = "It costs 3.50 (or so.) Yes!  \"No.\" A\nb。c";
+        let found: Vec<&str> = sentences(text).map(|(_, sentence)| sentence).collect();
+        assert_eq!(
+            found,
+            [
+                "It costs 3.50 (or so.) ",
+                "Yes!  ",
+                "\"No.\" ",
+                "A\n",
+                "b。",
+                "c"
+            ]
+        );
+        assert_eq!(found.concat(), text);
     }
 
     #[test]
@@ -164,13 +233,20 @@ mod tests {
         let sentence = "This sentence has some fifty characters in it, yes. ";
         let chunks = divided(|outline| outline.block(&sentence.repeat(50)));
         assert!(chunks.len() > 1);
-        assert!(chunks.iter().all(|(_, text)| text.ends_with("yes.") && text.starts_with("This")));
+        assert!(
+            chunks
+                .iter()
+                .all(|(_, text)| text.ends_with("yes.") && text.starts_with("This"))
+        );
     }
 
     #[test]
     fn a_word_longer_than_a_passage_is_divided_between_characters() {
         let chunks = divided(|outline| outline.block(&"é".repeat(CHUNK_CHARS * 2 + 1)));
-        let lengths: Vec<usize> = chunks.iter().map(|(_, text)| text.chars().count()).collect();
+        let lengths: Vec<usize> = chunks
+            .iter()
+            .map(|(_, text)| text.chars().count())
+            .collect();
         assert_eq!(lengths, [CHUNK_CHARS, CHUNK_CHARS, 1]);
     }
 }

@@ -16,15 +16,42 @@ use super::outline::Outline;
 
 /// Elements whose content is not the document's text. All have an end tag that may not be left out.
 const HIDDEN: [&str; 14] = [
-    "canvas", "datalist", "iframe", "math", "nav", "noembed", "noframes", "noscript", "object", "script", "select", "style",
-    "svg", "template",
+    "canvas", "datalist", "iframe", "math", "nav", "noembed", "noframes", "noscript", "object",
+    "script", "select", "style", "svg", "template",
 ];
 
 /// Elements that begin and end a block.
 const BLOCKS: [&str; 30] = [
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "details", "dialog", "div", "dl", "fieldset",
-    "figcaption", "figure", "footer", "form", "header", "hgroup", "hr", "html", "legend", "main", "ol", "p", "pre",
-    "section", "summary", "table", "tbody", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "caption",
+    "center",
+    "details",
+    "dialog",
+    "div",
+    "dl",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "legend",
+    "main",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tbody",
+    "ul",
 ];
 
 /// Elements that begin and end a line of a block.
@@ -33,7 +60,17 @@ const LINES: [&str; 5] = ["dd", "dt", "li", "option", "tr"];
 pub(super) fn read(source: &str, outline: &mut Outline) {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(source));
-    let reader = Reader { outline, run: String::new(), kind: Kind::Block, hidden: None, pre: 0, lists: Vec::new(), marker: None };
+    let reader = Reader {
+        outline,
+        run: String::new(),
+        kind: Kind::Block,
+        hidden: None,
+        pre: 0,
+        lists: Vec::new(),
+        marker: None,
+        in_link: false,
+        beyond_links: false,
+    };
     let tokenizer = Tokenizer::new(Sink(RefCell::new(reader)), TokenizerOpts::default());
     // A script's end hands control back, so that a browser could run it.
     while !input.is_empty() {
@@ -79,6 +116,10 @@ struct Reader<'o> {
     /// The lists that are open, with the next number of ordered ones.
     lists: Vec<Option<u64>>,
     marker: Option<String>,
+    /// Whether a link to the same site is open.
+    in_link: bool,
+    /// Whether the text that is being read is more than such links.
+    beyond_links: bool,
 }
 
 impl Reader<'_> {
@@ -96,6 +137,12 @@ impl Reader<'_> {
             // An SVG or MathML element may close itself; HTML elements cannot.
             let closed = tag.self_closing && (name == "svg" || name == "math");
             self.hidden = (!closed).then(|| (name.to_owned(), 1));
+        } else if name == "a" {
+            let target = tag
+                .attrs
+                .iter()
+                .find(|attribute| &*attribute.name.local == "href");
+            self.in_link = start && target.is_some_and(|target| !target.value.contains("://"));
         } else if start {
             self.start(name);
         } else {
@@ -103,7 +150,9 @@ impl Reader<'_> {
         }
         match (start, name) {
             (true, "script") => TokenSinkResult::RawData(RawKind::ScriptData),
-            (true, "style" | "xmp" | "iframe" | "noembed" | "noframes") => TokenSinkResult::RawData(RawKind::Rawtext),
+            (true, "style" | "xmp" | "iframe" | "noembed" | "noframes") => {
+                TokenSinkResult::RawData(RawKind::Rawtext)
+            }
             (true, "title" | "textarea") => TokenSinkResult::RawData(RawKind::Rcdata),
             (true, "plaintext") => TokenSinkResult::Plaintext,
             _ => TokenSinkResult::Continue,
@@ -171,7 +220,9 @@ impl Reader<'_> {
                 self.outline.end_lines();
             }
             "title" => self.flush(),
-            _ if LINES.contains(&name) || BLOCKS.contains(&name) || level(name).is_some() => self.flush(),
+            _ if LINES.contains(&name) || BLOCKS.contains(&name) || level(name).is_some() => {
+                self.flush()
+            }
             _ => {}
         }
     }
@@ -180,6 +231,7 @@ impl Reader<'_> {
         if self.hidden.is_some() {
             return;
         }
+        self.beyond_links |= !self.in_link && text.contains(char::is_alphanumeric);
         if self.pre > 0 {
             self.run.push_str(text);
             return;
@@ -198,6 +250,7 @@ impl Reader<'_> {
         let run = std::mem::take(&mut self.run);
         let text = run.trim();
         let kind = std::mem::replace(&mut self.kind, Kind::Block);
+        let beyond_links = std::mem::take(&mut self.beyond_links);
         if text.is_empty() {
             // The paragraph in `<li><p>` is the item.
             if kind == Kind::Line {
@@ -212,6 +265,8 @@ impl Reader<'_> {
                 self.outline.heading(level, text);
             }
             Kind::Block if self.lists.is_empty() => self.outline.block(text),
+            // A line of a menu or a table of contents: what it links to says it better.
+            Kind::Line if !beyond_links => self.marker = None,
             Kind::Line | Kind::Block => {
                 let marker = self.marker.take().unwrap_or_default();
                 self.outline.line(&format!("{marker}{text}"));
@@ -264,6 +319,14 @@ mod tests {
         assert_eq!(text("a<svg/>b"), "ab");
         assert_eq!(text("a<textarea><script>x</textarea>b"), "a<script>xb");
         assert_eq!(text("<plaintext>a<b>"), "a<b>");
+    }
+
+    #[test]
+    fn menus_and_tables_of_contents_go() {
+        let source = "<ul><li><a href='a.html'>One</a><li><a href='#b'>Two</a></ul>\
+            <dl><dt>1. <a href='c.html'>Three</a></dt></dl><ul><li>See <a href='d.html'>four</a>\
+            <li><a href='https://other.example'>Five</a></ul><p><a href='e.html'>Six</a></p>";
+        assert_eq!(text(source), "1. Three\n\n- See four\n- Five\n\nSix");
     }
 
     #[test]

@@ -16,7 +16,14 @@ pub(super) fn read(source: &str, outline: &mut Outline) {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
-    let mut reader = Reader { outline, run: String::new(), lists: Vec::new(), marker: None, hidden: 0, html: String::new() };
+    let mut reader = Reader {
+        outline,
+        run: String::new(),
+        lists: Vec::new(),
+        marker: None,
+        hidden: 0,
+        html: String::new(),
+    };
     for event in Parser::new_ext(source, options) {
         reader.event(event);
     }
@@ -54,7 +61,12 @@ impl Reader<'_> {
 
     fn start(&mut self, tag: &Tag<'_>) {
         match tag {
-            Tag::Heading { .. } | Tag::Paragraph | Tag::BlockQuote(_) | Tag::Table(_) | Tag::TableHead | Tag::TableRow => {
+            Tag::Heading { .. }
+            | Tag::Paragraph
+            | Tag::BlockQuote(_)
+            | Tag::Table(_)
+            | Tag::TableHead
+            | Tag::TableRow => {
                 self.flush();
             }
             Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented) => self.flush(),
@@ -91,7 +103,9 @@ impl Reader<'_> {
                 let text = std::mem::take(&mut self.run);
                 self.outline.heading(level as usize, &text);
             }
-            TagEnd::Paragraph | TagEnd::Item | TagEnd::CodeBlock | TagEnd::BlockQuote(_) => self.flush(),
+            TagEnd::Paragraph | TagEnd::Item | TagEnd::CodeBlock | TagEnd::BlockQuote(_) => {
+                self.flush()
+            }
             TagEnd::TableHead | TagEnd::TableRow => self.line(),
             TagEnd::Table => self.outline.end_lines(),
             TagEnd::List(_) => {
@@ -144,19 +158,28 @@ mod tests {
     fn markup_goes_and_words_stay() {
         let source = "---\nlayout: post\n---\n# Shop\n\nWe *sell* [tea](https://x.example) and `cups`  \nhere.\n\
                       Second ![logo](a.png)line.\n\n> Quoted.\n\n***\n";
-        assert_eq!(text(source), "Shop\n\nWe sell tea and cups\nhere. Second line.\n\nQuoted.");
+        assert_eq!(
+            text(source),
+            "Shop\n\nWe sell tea and cups\nhere. Second line.\n\nQuoted."
+        );
     }
 
     #[test]
     fn lists_keep_their_lines_and_numbers() {
         let source = "Do:\n\n1. first\n2. second\n   - deep\n\n   more\n3. third\n\nEnd.";
-        assert_eq!(text(source), "Do:\n\n1. first\n2. second\n- deep\nmore\n3. third\n\nEnd.");
+        assert_eq!(
+            text(source),
+            "Do:\n\n1. first\n2. second\n- deep\nmore\n3. third\n\nEnd."
+        );
     }
 
     #[test]
     fn code_and_tables_keep_their_lines() {
         let source = "```sh\ncasemate status\ncasemate bot list\n```\n\n| Key | Meaning |\n|---|---|\n| a | one |\n| b | `two` |\n";
-        assert_eq!(text(source), "casemate status\ncasemate bot list\n\nKey | Meaning\na | one\nb | two");
+        assert_eq!(
+            text(source),
+            "casemate status\ncasemate bot list\n\nKey | Meaning\na | one\nb | two"
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ pub struct Readable {
 
 impl std::fmt::Debug for Readable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Readable").field("bytes", &self.text.len()).field("chunks", &self.chunks.len()).finish()
+        f.debug_struct("Readable")
+            .field("bytes", &self.text.len())
+            .field("chunks", &self.chunks.len())
+            .finish()
     }
 }
 
@@ -58,7 +61,8 @@ pub fn read(bytes: &[u8], media_type: MediaType) -> Result<Readable, Unreadable>
     if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
         return Err(Unreadable::Binary(at));
     }
-    let source = std::str::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.valid_up_to()))?;
+    let source =
+        std::str::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8(error.valid_up_to()))?;
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let mut outline = Outline::default();
     match media_type {
@@ -70,7 +74,11 @@ pub fn read(bytes: &[u8], media_type: MediaType) -> Result<Readable, Unreadable>
     if chunks.is_empty() {
         return Err(Unreadable::Empty);
     }
-    Ok(Readable { title: outline.title().map(str::to_owned), text: outline.into_text(), chunks })
+    Ok(Readable {
+        title: outline.title().map(str::to_owned),
+        text: outline.into_text(),
+        chunks,
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +94,10 @@ mod tests {
     fn holds(readable: &Readable) {
         let mut end = 0;
         for chunk in &readable.chunks {
-            assert!(chunk.start >= end && chunk.end > chunk.start, "{chunk:?} after {end}");
+            assert!(
+                chunk.start >= end && chunk.end > chunk.start,
+                "{chunk:?} after {end}"
+            );
             end = chunk.end;
             let text = readable.text.get(chunk.start..chunk.end).unwrap();
             assert!(text.chars().count() <= CHUNK_CHARS);
@@ -94,20 +105,51 @@ mod tests {
             assert_eq!(text.trim(), text);
             assert!(chunk.heading.chars().count() <= HEADING_CHARS);
         }
-        assert!(!readable.text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-        assert!(readable.title.as_ref().is_none_or(|title| !title.is_empty() && title.chars().count() <= TITLE_CHARS));
+        assert!(
+            !readable
+                .text
+                .chars()
+                .any(|c| c.is_control() && c != '\n' && c != '\t')
+        );
+        assert!(
+            readable
+                .title
+                .as_ref()
+                .is_none_or(|title| !title.is_empty() && title.chars().count() <= TITLE_CHARS)
+        );
     }
 
     fn markup() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
-            Just("# ".to_owned()), Just("\n\n".to_owned()), Just("\n".to_owned()), Just("- ".to_owned()),
-            Just("1. ".to_owned()), Just("```\n".to_owned()), Just("| a | b |\n|---|---|\n".to_owned()),
-            Just("<h2>".to_owned()), Just("</h2>".to_owned()), Just("<script>".to_owned()), Just("</script>".to_owned()),
-            Just("<p>".to_owned()), Just("<pre>".to_owned()), Just("</pre>".to_owned()), Just("<li>".to_owned()),
-            Just("<nav>".to_owned()), Just("</nav>".to_owned()), Just("<title>".to_owned()), Just("<td>".to_owned()),
-            Just("<!--".to_owned()), Just("-->".to_owned()), Just("&amp;".to_owned()), Just("> ".to_owned()),
-            Just("[a](b)".to_owned()), Just("---\n".to_owned()), Just("===\n".to_owned()), Just("é".repeat(700)),
-            "[ a-zA-Zäé.!?\t]{1,40}", ".{0,6}",
+            Just("# ".to_owned()),
+            Just("\n\n".to_owned()),
+            Just("\n".to_owned()),
+            Just("- ".to_owned()),
+            Just("1. ".to_owned()),
+            Just("```\n".to_owned()),
+            Just("| a | b |\n|---|---|\n".to_owned()),
+            Just("<h2>".to_owned()),
+            Just("</h2>".to_owned()),
+            Just("<script>".to_owned()),
+            Just("</script>".to_owned()),
+            Just("<p>".to_owned()),
+            Just("<pre>".to_owned()),
+            Just("</pre>".to_owned()),
+            Just("<li>".to_owned()),
+            Just("<nav>".to_owned()),
+            Just("</nav>".to_owned()),
+            Just("<title>".to_owned()),
+            Just("<td>".to_owned()),
+            Just("<!--".to_owned()),
+            Just("-->".to_owned()),
+            Just("&amp;".to_owned()),
+            Just("> ".to_owned()),
+            Just("[a](b)".to_owned()),
+            Just("---\n".to_owned()),
+            Just("===\n".to_owned()),
+            Just("é".repeat(700)),
+            "[ a-zA-Zäé.!?\t]{1,40}",
+            ".{0,6}",
         ];
         prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
     }
@@ -146,22 +188,40 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_refused_with_the_reason() {
-        assert_eq!(read(b"%PDF-1.7\n\xe2\xe3", MediaType::Text), Err(Unreadable::NotUtf8(9)));
-        assert_eq!(read(b"MZ\0\x01", MediaType::Markdown), Err(Unreadable::Binary(2)));
+        assert_eq!(
+            read(b"%PDF-1.7\n\xe2\xe3", MediaType::Text),
+            Err(Unreadable::NotUtf8(9))
+        );
+        assert_eq!(
+            read(b"MZ\0\x01", MediaType::Markdown),
+            Err(Unreadable::Binary(2))
+        );
         assert_eq!(read(b"", MediaType::Markdown), Err(Unreadable::Empty));
         assert_eq!(read(b" \n\t\n", MediaType::Text), Err(Unreadable::Empty));
-        assert_eq!(read(b"<script>alert(1)</script>", MediaType::Html), Err(Unreadable::Empty));
+        assert_eq!(
+            read(b"<script>alert(1)</script>", MediaType::Html),
+            Err(Unreadable::Empty)
+        );
     }
 
     #[test]
     fn a_byte_order_mark_is_no_text() {
-        assert_eq!(read("\u{feff}# A\n\nb".as_bytes(), MediaType::Markdown).unwrap().title.as_deref(), Some("A"));
+        assert_eq!(
+            read("\u{feff}# A\n\nb".as_bytes(), MediaType::Markdown)
+                .unwrap()
+                .title
+                .as_deref(),
+            Some("A")
+        );
     }
 
     #[test]
     fn too_many_passages_are_refused() {
         let source = "# a\n".repeat(CHUNKS + 1);
-        assert_eq!(read(source.as_bytes(), MediaType::Markdown), Err(Unreadable::TooManyChunks));
+        assert_eq!(
+            read(source.as_bytes(), MediaType::Markdown),
+            Err(Unreadable::TooManyChunks)
+        );
     }
 
     /// Nesting of a kind that overflows recursive readers, at a size that shows quadratic ones.
@@ -178,6 +238,12 @@ mod tests {
             ("*a **b ".repeat(DEPTH), MediaType::Markdown),
             ("`".repeat(DEPTH) + "word", MediaType::Markdown),
             ("![[](".repeat(DEPTH) + "word", MediaType::Markdown),
+            ("a.".to_owned() + &" ".repeat(DEPTH) + "b", MediaType::Text),
+            ("a. ".repeat(DEPTH) + &"1".repeat(DEPTH), MediaType::Text),
+            (
+                "<pre>a.".to_owned() + &" ".repeat(DEPTH) + "b",
+                MediaType::Html,
+            ),
         ] {
             let began = std::time::Instant::now();
             if let Ok(readable) = read(source.as_bytes(), media_type) {

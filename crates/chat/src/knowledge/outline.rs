@@ -110,7 +110,10 @@ impl Outline {
             self.text.push_str(separator);
         }
         let start = self.text.len();
-        self.text.extend(text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t'));
+        self.text.extend(
+            text.chars()
+                .filter(|c| !c.is_control() || *c == '\n' || *c == '\t'),
+        );
         // What is left may again begin or end blank.
         let kept = self.text[start..].trim_end().len();
         self.text.truncate(start + kept);
@@ -128,7 +131,10 @@ impl Outline {
             .headings
             .iter()
             .enumerate()
-            .filter_map(|(level, name)| name.as_deref().filter(|name| level > 0 || Some(*name) != title))
+            .filter_map(|(level, name)| {
+                name.as_deref()
+                    .filter(|name| level > 0 || Some(*name) != title)
+            })
             .collect();
         cut(&names.join(HEADING_SEPARATOR), HEADING_CHARS).to_owned()
     }
@@ -154,7 +160,10 @@ impl Outline {
 /// One line of words with single spaces, at most this many characters.
 fn squeeze(text: &str, chars: usize) -> String {
     let mut line = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+    {
         if !line.is_empty() {
             line.push(' ');
         }
@@ -168,7 +177,9 @@ fn squeeze(text: &str, chars: usize) -> String {
 
 /// The first characters of a text.
 pub(super) fn cut(text: &str, chars: usize) -> &str {
-    text.char_indices().nth(chars).map_or(text, |(at, _)| &text[..at])
+    text.char_indices()
+        .nth(chars)
+        .map_or(text, |(at, _)| &text[..at])
 }
 
 #[cfg(test)]
@@ -191,11 +202,28 @@ mod tests {
     #[test]
     fn headings_stand_under_one_another_and_the_title_over_all() {
         let mut outline = Outline::default();
-        for (level, text) in [(1, "Shop"), (2, "Refunds"), (3, "When"), (2, "Orders"), (4, "Deep"), (1, "Other")] {
+        for (level, text) in [
+            (1, "Shop"),
+            (2, "Refunds"),
+            (3, "When"),
+            (2, "Orders"),
+            (4, "Deep"),
+            (1, "Other"),
+        ] {
             outline.heading(level, text);
         }
         assert_eq!(outline.title(), Some("Shop"));
-        assert_eq!(paths(&outline), ["", "Refunds", "Refunds › When", "Orders", "Orders › Deep", "Other"]);
+        assert_eq!(
+            paths(&outline),
+            [
+                "",
+                "Refunds",
+                "Refunds › When",
+                "Orders",
+                "Orders › Deep",
+                "Other"
+            ]
+        );
     }
 
     #[test]
@@ -214,6 +242,9 @@ mod tests {
     fn long_titles_are_cut_between_characters() {
         let mut outline = Outline::default();
         outline.set_title(&"é ".repeat(500));
-        assert_eq!(outline.title().map(|title| title.chars().count()), Some(TITLE_CHARS - 1));
+        assert_eq!(
+            outline.title().map(|title| title.chars().count()),
+            Some(TITLE_CHARS - 1)
+        );
     }
 }

@@ -16,7 +16,9 @@ pub(super) fn read(source: &str, outline: &mut Outline) {
             continue;
         }
         match (paragraph.last(), underline(line)) {
-            (Some(heading), Some(level)) if line.chars().count() + 2 >= heading.trim().chars().count() => {
+            (Some(heading), Some(level))
+                if line.chars().count() + 2 >= heading.trim().chars().count() =>
+            {
                 let heading = *heading;
                 paragraph.pop();
                 end(&mut paragraph, &mut first, outline);
@@ -63,10 +65,23 @@ mod tests {
     #[test]
     fn paragraphs_and_underlined_headings_are_found() {
         let mut outline = Outline::default();
-        read("The shop\n\nWe sell tea\r\nand cups.\r\n\n\nRefunds\n-------\nFive days.\n---\n", &mut outline);
+        read(
+            "The shop\n\nWe sell tea\r\nand cups.\r\n\n\nRefunds\n-------\nFive days.\n---\n",
+            &mut outline,
+        );
         assert_eq!(outline.title(), Some("The shop"));
-        assert_eq!(outline.text(), "The shop\n\nWe sell tea\nand cups.\n\nRefunds\n\nFive days.\n---");
-        assert_eq!(outline.parts().iter().filter(|part| matches!(part, Part::Heading { .. })).count(), 1);
+        assert_eq!(
+            outline.text(),
+            "The shop\n\nWe sell tea\nand cups.\n\nRefunds\n\nFive days.\n---"
+        );
+        assert_eq!(
+            outline
+                .parts()
+                .iter()
+                .filter(|part| matches!(part, Part::Heading { .. }))
+                .count(),
+            1
+        );
     }
 
     #[test]

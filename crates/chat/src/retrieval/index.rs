@@ -40,7 +40,10 @@ pub struct Document {
 
 impl std::fmt::Debug for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Document").field("bytes", &self.bytes).field("chunks", &self.chunks.len()).finish_non_exhaustive()
+        f.debug_struct("Document")
+            .field("bytes", &self.bytes)
+            .field("chunks", &self.chunks.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,11 +82,24 @@ pub fn analyse(document: Document, words: &Words) -> Analysed {
     let mut lengths = Vec::with_capacity(document.chunks.len());
     for (number, chunk) in document.chunks.iter().enumerate() {
         // Reading bounds a document's passages far below this.
-        let Ok(number) = u16::try_from(number) else { break };
+        let Ok(number) = u16::try_from(number) else {
+            break;
+        };
         let mut length = 0_u32;
-        let text = document.text.get(chunk.start..chunk.end).unwrap_or_default();
-        let title_weight = if chunk.heading.is_empty() { HEADING_WEIGHT } else { TITLE_WEIGHT };
-        for (part, weight) in [(text, 1), (&*chunk.heading, HEADING_WEIGHT), (&*document.title, title_weight)] {
+        let text = document
+            .text
+            .get(chunk.start..chunk.end)
+            .unwrap_or_default();
+        let title_weight = if chunk.heading.is_empty() {
+            HEADING_WEIGHT
+        } else {
+            TITLE_WEIGHT
+        };
+        for (part, weight) in [
+            (text, 1),
+            (&*chunk.heading, HEADING_WEIGHT),
+            (&*document.title, title_weight),
+        ] {
             words.each(part, |word| {
                 length += 1;
                 count(&mut found, word, number, weight);
@@ -91,7 +107,11 @@ pub fn analyse(document: Document, words: &Words) -> Analysed {
         }
         lengths.push(length);
     }
-    Analysed { document, lengths, words: found }
+    Analysed {
+        document,
+        lengths,
+        words: found,
+    }
 }
 
 fn count(found: &mut HashMap<Box<str>, Vec<(u16, u16)>>, word: &str, chunk: u16, weight: u16) {
@@ -145,28 +165,47 @@ impl Passage {
     /// The headings that it stands under.
     #[must_use]
     pub fn heading(&self) -> &str {
-        self.document.chunks.get(self.chunk).map_or("", |chunk| &chunk.heading)
+        self.document
+            .chunks
+            .get(self.chunk)
+            .map_or("", |chunk| &chunk.heading)
     }
 
     /// Its text.
     #[must_use]
     pub fn text(&self) -> &str {
         let chunk = self.document.chunks.get(self.chunk);
-        chunk.and_then(|chunk| self.document.text.get(chunk.start..chunk.end)).unwrap_or_default()
+        chunk
+            .and_then(|chunk| self.document.text.get(chunk.start..chunk.end))
+            .unwrap_or_default()
     }
 }
 
 impl Index {
     /// Adds a document, in place of the one of its name.
     pub fn insert(&mut self, analysed: Analysed) {
-        let Analysed { document, lengths, words: found } = analysed;
+        let Analysed {
+            document,
+            lengths,
+            words: found,
+        } = analysed;
         self.take(&document.name);
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        let slot = self
+            .slots
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.slots.len());
         // Bounded by the number of documents.
-        let Ok(number) = u32::try_from(slot) else { return };
+        let Ok(number) = u32::try_from(slot) else {
+            return;
+        };
         let mut words = Vec::with_capacity(found.len());
         for (word, places) in found {
-            let added = places.into_iter().map(|(chunk, count)| Posting { slot: number, chunk, count });
+            let added = places.into_iter().map(|(chunk, count)| Posting {
+                slot: number,
+                chunk,
+                count,
+            });
             let word: Arc<str> = match self.postings.get_key_value(&*word) {
                 Some((known, _)) => Arc::clone(known),
                 None => word.into(),
@@ -176,7 +215,11 @@ impl Index {
             words.push(word);
         }
         self.names.insert(document.name.clone(), slot);
-        let kept = Slot { document: Arc::new(document), lengths: lengths.into(), words: words.into() };
+        let kept = Slot {
+            document: Arc::new(document),
+            lengths: lengths.into(),
+            words: words.into(),
+        };
         if slot == self.slots.len() {
             self.slots.push(None);
         }
@@ -199,8 +242,14 @@ impl Index {
             return false;
         };
         for word in &slot.words {
-            let Some(postings) = self.postings.get_mut(word) else { continue };
-            let left: Vec<Posting> = postings.iter().filter(|posting| posting.slot as usize != number).copied().collect();
+            let Some(postings) = self.postings.get_mut(word) else {
+                continue;
+            };
+            let left: Vec<Posting> = postings
+                .iter()
+                .filter(|posting| posting.slot as usize != number)
+                .copied()
+                .collect();
             if left.is_empty() {
                 self.postings.remove(word);
             } else {
@@ -217,7 +266,11 @@ impl Index {
             self.bases.push(self.chunks);
             if let Some(slot) = slot {
                 self.chunks += slot.lengths.len();
-                self.length += slot.lengths.iter().map(|length| u64::from(*length)).sum::<u64>();
+                self.length += slot
+                    .lengths
+                    .iter()
+                    .map(|length| u64::from(*length))
+                    .sum::<u64>();
                 self.text_bytes += slot.document.text.len();
             }
         }
@@ -279,13 +332,16 @@ impl Index {
         for (postings, rarity) in asked {
             for posting in postings.iter() {
                 let (slot, chunk) = (posting.slot as usize, usize::from(posting.chunk));
-                let Some(length) = self.length_of(slot, chunk) else { continue };
+                let Some(length) = self.length_of(slot, chunk) else {
+                    continue;
+                };
                 let count = f64::from(posting.count);
                 let score = &mut scores[self.bases[slot] + chunk];
                 if *score == 0.0 {
                     touched.push((posting.slot, posting.chunk));
                 }
-                *score += rarity * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * f64::from(length) / mean));
+                *score += rarity * count * (K1 + 1.0)
+                    / (count + K1 * (1.0 - B + B * f64::from(length) / mean));
             }
         }
         let mut found: Vec<Passage> = touched
@@ -293,7 +349,11 @@ impl Index {
             .filter_map(|(slot, chunk)| {
                 let (slot, chunk) = (slot as usize, usize::from(chunk));
                 let document = Arc::clone(&self.slots.get(slot)?.as_ref()?.document);
-                Some(Passage { document, chunk, score: scores[self.bases[slot] + chunk] })
+                Some(Passage {
+                    document,
+                    chunk,
+                    score: scores[self.bases[slot] + chunk],
+                })
             })
             .collect();
         let order = |one: &Passage, other: &Passage| {

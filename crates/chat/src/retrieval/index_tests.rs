@@ -25,24 +25,47 @@ fn words() -> Words {
 
 fn found(index: &Index, question: &str) -> Vec<(String, String)> {
     let passages = index.search(question, &words(), 5);
-    passages.iter().map(|passage| (passage.document().name.to_string(), passage.text().to_owned())).collect()
+    passages
+        .iter()
+        .map(|passage| {
+            (
+                passage.document().name.to_string(),
+                passage.text().to_owned(),
+            )
+        })
+        .collect()
 }
 
 fn shop() -> Index {
     let mut index = Index::default();
-    index.insert(analysed("refunds.md", "# Refunds\n\nMoney comes back in five days.\n\n## Exceptions\n\nOpened tea stays yours."));
-    index.insert(analysed("tea.md", "# Tea\n\nWe sell green tea and black tea.\n\n## Storage\n\nKeep it dry."));
-    index.insert(analysed("hours.md", "# Hours\n\nThe shop is open on weekdays."));
+    index.insert(analysed(
+        "refunds.md",
+        "# Refunds\n\nMoney comes back in five days.\n\n## Exceptions\n\nOpened tea stays yours.",
+    ));
+    index.insert(analysed(
+        "tea.md",
+        "# Tea\n\nWe sell green tea and black tea.\n\n## Storage\n\nKeep it dry.",
+    ));
+    index.insert(analysed(
+        "hours.md",
+        "# Hours\n\nThe shop is open on weekdays.",
+    ));
     index
 }
 
 #[test]
 fn the_passage_that_answers_comes_first() {
     let index = shop();
-    assert_eq!(found(&index, "When do I get refunded?")[0].1, "Money comes back in five days.");
+    assert_eq!(
+        found(&index, "When do I get refunded?")[0].1,
+        "Money comes back in five days."
+    );
     assert_eq!(found(&index, "advice on tea storage")[0].1, "Keep it dry.");
     assert_eq!(found(&index, "When is the shop open?")[0].0, "hours.md");
-    assert_eq!(found(&index, "Can I give back an opened tea?")[0].1, "Opened tea stays yours.");
+    assert_eq!(
+        found(&index, "Can I give back an opened tea?")[0].1,
+        "Opened tea stays yours."
+    );
     assert_eq!(found(&index, "quantum chromodynamics"), []);
     assert_eq!(found(&index, "how do you"), []);
     assert!(index.search("tea", &words(), 0).is_empty());
@@ -60,7 +83,10 @@ fn what_is_removed_is_not_found_and_leaves_nothing() {
         index.remove(&name.parse().unwrap());
     }
     assert!(index.is_empty() && index.postings.is_empty());
-    assert_eq!((index.chunks(), index.text_bytes(), index.length), (0, 0, 0));
+    assert_eq!(
+        (index.chunks(), index.text_bytes(), index.length),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -78,7 +104,10 @@ fn equal_passages_come_by_name() {
     for name in ["c.md", "a.md", "b.md"] {
         index.insert(analysed(name, "tea"));
     }
-    let names: Vec<String> = found(&index, "tea").into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = found(&index, "tea")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(names, ["a.md", "b.md", "c.md"]);
 }
 

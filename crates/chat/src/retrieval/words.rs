@@ -26,7 +26,10 @@ impl Words {
     /// The words of this language.
     #[must_use]
     pub fn of(language: Language) -> Self {
-        Self { stemmer: Stemmer::create(algorithm(language)), stop_words: stop_words::of(language) }
+        Self {
+            stemmer: Stemmer::create(algorithm(language)),
+            stop_words: stop_words::of(language),
+        }
     }
 
     /// Calls `each` with every stem, in the order of the text.
@@ -38,7 +41,11 @@ impl Words {
             }
             lower.clear();
             // Apostrophes come in two kinds, and stemmers know the plain one.
-            lower.extend(word.chars().map(|c| if c == '’' { '\'' } else { c }).flat_map(char::to_lowercase));
+            lower.extend(
+                word.chars()
+                    .map(|c| if c == '’' { '\'' } else { c })
+                    .flat_map(char::to_lowercase),
+            );
             if self.stop_words.binary_search(&lower.as_str()).is_err() {
                 each(&self.stemmer.stem(&lower));
             }
@@ -83,16 +90,34 @@ mod tests {
 
     #[test]
     fn forms_of_a_word_meet_in_its_stem() {
-        assert_eq!(stems(Language::English, "How do I refund an order?"), stems(Language::English, "Refunding orders"));
-        assert_eq!(stems(Language::German, "Wie sind die Rückgaben?"), stems(Language::German, "Rückgabe"));
-        assert_eq!(stems(Language::French, "Les remboursements"), stems(Language::French, "remboursement"));
-        assert_eq!(stems(Language::Spanish, "las devoluciones"), stems(Language::Spanish, "devolución"));
+        assert_eq!(
+            stems(Language::English, "How do I refund an order?"),
+            stems(Language::English, "Refunding orders")
+        );
+        assert_eq!(
+            stems(Language::German, "Wie sind die Rückgaben?"),
+            stems(Language::German, "Rückgabe")
+        );
+        assert_eq!(
+            stems(Language::French, "Les remboursements"),
+            stems(Language::French, "remboursement")
+        );
+        assert_eq!(
+            stems(Language::Spanish, "las devoluciones"),
+            stems(Language::Spanish, "devolución")
+        );
     }
 
     #[test]
     fn names_are_divided_as_people_write_them() {
-        assert_eq!(stems(Language::English, "casemate-chat@shop.service"), ["casem", "chat", "shop.servic"]);
-        assert_eq!(stems(Language::English, "The shop’s hours"), ["shop", "hour"]);
+        assert_eq!(
+            stems(Language::English, "casemate-chat@shop.service"),
+            ["casem", "chat", "shop.servic"]
+        );
+        assert_eq!(
+            stems(Language::English, "The shop’s hours"),
+            ["shop", "hour"]
+        );
         assert_eq!(stems(Language::English, &"x".repeat(65)), [""; 0]);
     }
 

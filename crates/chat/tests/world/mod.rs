@@ -71,12 +71,27 @@ impl World {
             step: Arc::default(),
             llm,
         };
-        let (broker, asked, step) = (Arc::clone(&world.broker), Arc::clone(&world.asked), Arc::clone(&world.step));
+        let (broker, asked, step) = (
+            Arc::clone(&world.broker),
+            Arc::clone(&world.asked),
+            Arc::clone(&world.step),
+        );
         let confined = world.confined.clone();
         tokio::spawn(async move {
-            ipc::serve(&confined, listener, Limits::default(), CancellationToken::new(), move |_, request| {
-                answer(Arc::clone(&broker), Arc::clone(&asked), Arc::clone(&step), request)
-            })
+            ipc::serve(
+                &confined,
+                listener,
+                Limits::default(),
+                CancellationToken::new(),
+                move |_, request| {
+                    answer(
+                        Arc::clone(&broker),
+                        Arc::clone(&asked),
+                        Arc::clone(&step),
+                        request,
+                    )
+                },
+            )
             .await;
         });
         world
@@ -84,14 +99,22 @@ impl World {
 
     pub fn serve(&self, run: &str) -> Serving {
         let key = secret::Key::new([7; secret::KEY_BYTES]);
-        let store = Store::open(&self.folder.path().join("chat.redb"), &key, Options::default()).unwrap();
+        let store = Store::open(
+            &self.folder.path().join("chat.redb"),
+            &key,
+            Options::default(),
+        )
+        .unwrap();
         let llm = llm_api::Client::new(&self.llm);
-        let bot = Arc::new(Bot::open("shop".parse().unwrap(), self.file.clone(), store, llm).unwrap());
+        let bot =
+            Arc::new(Bot::open("shop".parse().unwrap(), self.file.clone(), store, llm).unwrap());
         let (visitors, for_visitors) = self.folder.listen(&format!("visitors-{run}.sock"));
         let (operators, for_operators) = self.folder.listen(&format!("operators-{run}.sock"));
         let drain = CancellationToken::new();
         let (confined, served, until) = (self.confined.clone(), Arc::clone(&bot), drain.clone());
-        let task = tokio::spawn(async move { chat::run(&confined, served, for_visitors, for_operators, until).await });
+        let task = tokio::spawn(async move {
+            chat::run(&confined, served, for_visitors, for_operators, until).await
+        });
         Serving {
             bot,
             visitor: Visitor(ipc::Client::new(visitors)),
@@ -120,7 +143,10 @@ impl Serving {
     pub async fn teach(&self) {
         let refunds = "# Refunds\n\nMoney comes back in five days.\n\n## Exceptions\n\nOpened tea stays yours.";
         let name = "refunds.md".parse().unwrap();
-        self.operator.put_document(&name, chat_api::MediaType::Markdown, refunds).await.unwrap();
+        self.operator
+            .put_document(&name, chat_api::MediaType::Markdown, refunds)
+            .await
+            .unwrap();
     }
 
     /// Waits until no answer is under way.
@@ -137,7 +163,9 @@ async fn answer(
     step: Arc<Notify>,
     request: ipc::Request,
 ) -> ipc::Response {
-    let question: Value = ipc::read_json(request.into_body(), 1 << 20, Duration::from_secs(5)).await.unwrap();
+    let question: Value = ipc::read_json(request.into_body(), 1 << 20, Duration::from_secs(5))
+        .await
+        .unwrap();
     asked.lock().unwrap().push(question.clone());
     let (mut sender, body) = ipc::stream(16);
     let broker = broker.lock().unwrap().clone();
@@ -147,10 +175,18 @@ async fn answer(
     tokio::spawn(async move {
         match broker {
             Broker::Quote => {
-                let text = question["passages"][0]["text"].as_str().unwrap_or("I do not know.").to_owned();
+                let text = question["passages"][0]["text"]
+                    .as_str()
+                    .unwrap_or("I do not know.")
+                    .to_owned();
                 let known = question["passages"][0].is_object();
-                let sources = if known { json!([{"passage": 0, "quote": text}]) } else { json!([]) };
-                let (first, second) = text.split_at(text.char_indices().nth(5).map_or(text.len(), |(at, _)| at));
+                let sources = if known {
+                    json!([{"passage": 0, "quote": text}])
+                } else {
+                    json!([])
+                };
+                let (first, second) =
+                    text.split_at(text.char_indices().nth(5).map_or(text.len(), |(at, _)| at));
                 let outcome = if known { "answered" } else { "unknown" };
                 for line in [
                     json!({"delta": first}),
@@ -187,7 +223,9 @@ async fn answer(
         }
     });
     let mut response = ipc::Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, llm_api::ANSWER_TYPE.parse().unwrap());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, llm_api::ANSWER_TYPE.parse().unwrap());
     response
 }
 
@@ -196,12 +234,24 @@ async fn answer(
 pub struct Visitor(pub ipc::Client);
 
 impl Visitor {
-    pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<Bytes>) -> http::Response<Incoming> {
-        let mut request = http::Request::builder().method(method).uri(path).header("content-type", "application/json");
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: impl Into<Bytes>,
+    ) -> http::Response<Incoming> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        self.0.send(request.body(ipc::full(body)).unwrap()).await.unwrap()
+        self.0
+            .send(request.body(ipc::full(body)).unwrap())
+            .await
+            .unwrap()
     }
 
     pub async fn get(&self, path: &str) -> http::Response<Incoming> {
@@ -210,7 +260,14 @@ impl Visitor {
 
     /// Begins a conversation with a question, and reads the whole answer.
     pub async fn begin(&self, id: &str, text: &str) -> (Begun, Vec<Event>) {
-        let reply = self.send(Method::POST, "/v1/conversations", None, json!({"id": id, "text": text}).to_string()).await;
+        let reply = self
+            .send(
+                Method::POST,
+                "/v1/conversations",
+                None,
+                json!({"id": id, "text": text}).to_string(),
+            )
+            .await;
         assert_eq!(reply.status(), StatusCode::OK);
         let mut events = events(reply).await;
         match events.remove(0) {
@@ -220,25 +277,39 @@ impl Visitor {
     }
 
     pub async fn empty(&self) -> Begun {
-        let reply = self.send(Method::POST, "/v1/conversations", None, "{}").await;
+        let reply = self
+            .send(Method::POST, "/v1/conversations", None, "{}")
+            .await;
         assert_eq!(reply.status(), StatusCode::CREATED);
         serde_json::from_slice(&whole(reply).await).unwrap()
     }
 
     pub async fn ask(&self, begun: &Begun, id: &str, text: &str) -> http::Response<Incoming> {
         let path = format!("/v1/conversations/{}/messages", begun.conversation);
-        self.send(Method::POST, &path, Some(&begun.token), json!({"id": id, "text": text}).to_string()).await
+        self.send(
+            Method::POST,
+            &path,
+            Some(&begun.token),
+            json!({"id": id, "text": text}).to_string(),
+        )
+        .await
     }
 
     pub async fn messages(&self, begun: &Begun) -> Vec<Message> {
         let path = format!("/v1/conversations/{}", begun.conversation);
         let reply = self.send(Method::GET, &path, Some(&begun.token), "").await;
         assert_eq!(reply.status(), StatusCode::OK);
-        serde_json::from_slice::<Conversation>(&whole(reply).await).unwrap().messages
+        serde_json::from_slice::<Conversation>(&whole(reply).await)
+            .unwrap()
+            .messages
     }
 
     pub async fn said(&self, begun: &Begun) -> Vec<(Role, String)> {
-        self.messages(begun).await.into_iter().map(|message| (message.role, message.text)).collect()
+        self.messages(begun)
+            .await
+            .into_iter()
+            .map(|message| (message.role, message.text))
+            .collect()
     }
 }
 
@@ -266,11 +337,24 @@ pub fn parse(stream: &str) -> Vec<Event> {
         .filter(|block| !block.is_empty() && !block.starts_with(':'))
         .map(|block| {
             let (name, data) = block.split_once('\n').unwrap();
-            Event::parse(name.strip_prefix("event: ").unwrap(), data.strip_prefix("data: ").unwrap()).unwrap()
+            Event::parse(
+                name.strip_prefix("event: ").unwrap(),
+                data.strip_prefix("data: ").unwrap(),
+            )
+            .unwrap()
         })
         .collect()
 }
 
 pub fn text(events: &[Event]) -> String {
-    events.iter().filter_map(|event| if let Event::Delta { text } = event { Some(text.as_str()) } else { None }).collect()
+    events
+        .iter()
+        .filter_map(|event| {
+            if let Event::Delta { text } = event {
+                Some(text.as_str())
+            } else {
+                None
+            }
+        })
+        .collect()
 }
