@@ -57,7 +57,7 @@ impl Plan {
         self
     }
 
-    /// Grants TCP and UDP over IPv4 and IPv6: connecting, never listening.
+    /// Grants TCP and UDP over IPv4 and IPv6: connecting and sending, never binding or listening.
     #[must_use]
     pub fn internet(mut self) -> Self {
         self.internet = true;

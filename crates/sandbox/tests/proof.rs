@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use sandbox::probe::{Attempt, Outcome, TARGETS_VARIABLE, Targets, attempt_all, prove};
 use sandbox::{Error, Plan, confine, confine_thread};
@@ -21,13 +22,26 @@ fn confined_attempts(plan: Plan, targets: Targets) -> Vec<Attempt> {
     thread.join().unwrap()
 }
 
+/// The acts that were let through, but for what this kernel leaves open as the report says: below
+/// Landlock ABI 9 only a unit's root directory hides the sockets of others, and a test has none.
 fn breaches(attempts: &[Attempt]) -> Vec<&str> {
-    attempts
-        .iter()
-        .filter(|attempt| attempt.is_breach())
-        .map(|attempt| attempt.act.as_str())
+    let breaches = attempts.iter().filter(|attempt| attempt.is_breach());
+    let names = breaches.map(|attempt| attempt.act.as_str());
+    names
+        .filter(|act| *UNIX_PATHS_ARE_LIMITED || !act.starts_with("connect to /"))
         .collect()
 }
+
+/// Whether a confined thread's report names no gap for sockets of the file system.
+static UNIX_PATHS_ARE_LIMITED: LazyLock<bool> = LazyLock::new(|| {
+    let thread = std::thread::spawn(|| confine_thread(&Plan::new()).unwrap());
+    let confined = thread.join().unwrap();
+    !confined
+        .report()
+        .gaps
+        .iter()
+        .any(|gap| gap.contains("connecting to Unix sockets"))
+});
 
 #[test]
 fn every_act_is_denied_on_a_confined_thread() {
@@ -122,11 +136,8 @@ fn attempts_of(output: &Output) -> Vec<Attempt> {
 fn a_confined_process_proves_itself() {
     let output = prove_program(&[]);
     assert_eq!(breaches(&attempts_of(&output)), Vec::<&str>::new());
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let held = output.status.success() || !*UNIX_PATHS_ARE_LIMITED;
+    assert!(held, "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Acts that any user may do anywhere: were they denied here, the probe would show nothing.

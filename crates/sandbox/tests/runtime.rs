@@ -2,7 +2,9 @@
 //! would be taken off again.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use rustix::net::{AddressFamily, SocketType};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::UdpSocket;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
@@ -118,14 +120,21 @@ fn a_plan_may_grant_listening_in_its_own_directory() {
 fn the_internet_grant_connects_by_tcp_and_udp() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
     let udp_address = udp.local_addr().unwrap();
     on_confined_thread(Plan::new().internet(), move |_| {
         runtime().block_on(async {
             let stream = tokio::net::TcpStream::connect(address).await.unwrap();
             stream.set_nodelay(true).unwrap();
-            let socket = tokio::net::UdpSocket::bind("0.0.0.0:0").await.unwrap();
-            socket.send_to(b"x", udp_address).await.unwrap();
+            let (family, kind) = (AddressFamily::INET, SocketType::DGRAM);
+            let socket = UdpSocket::from(rustix::net::socket(family, kind, None).unwrap());
+            socket.set_nonblocking(true).unwrap();
+            let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
+            socket.connect(udp_address).await.unwrap();
+            socket.send(b"x").await.unwrap();
+            tokio::net::UdpSocket::bind("127.0.0.1:0")
+                .await
+                .unwrap_err();
             tokio::net::TcpListener::bind("127.0.0.1:0")
                 .await
                 .unwrap_err();

@@ -78,7 +78,7 @@ fn handled(plan: &Plan, abi: ABI) -> Result<RulesetCreated, RulesetError> {
         .handle_access(AccessFs::from_all(abi))?;
     let mut net = AccessNet::from_all(abi);
     if plan.has_internet() {
-        // a resolver binds the local end of its UDP sockets, so only listening for TCP remains
+        // UDP needs no listener, and the filter forbids bind(2): TCP is what there is to limit here
         // forbidden
         net &= BitFlags::from(AccessNet::BindTcp);
     }

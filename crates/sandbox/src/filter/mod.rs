@@ -25,9 +25,6 @@ enum Grant {
     Always,
     /// Only where the plan grants listening on Unix sockets.
     Listen,
-    /// There too, and where it grants the Internet: a resolver binds the local end of its UDP
-    /// sockets.
-    Bind,
     /// Only with the arguments that `limits` in this file names.
     Limited,
 }
@@ -70,8 +67,7 @@ const SYSTEM_CALLS: &[Call] = calls! {
         SYS_recvfrom SYS_recvmsg SYS_sendto SYS_sendmsg
         // what a program asks about itself
         SYS_getrandom SYS_getuid SYS_geteuid SYS_getgid SYS_getegid SYS_getrusage SYS_sysinfo;
-    Listen: SYS_listen;
-    Bind: SYS_bind;
+    Listen: SYS_bind SYS_listen;
     Limited:
         SYS_kill SYS_mmap SYS_mprotect SYS_clone SYS_clone3 SYS_openat SYS_mkdirat SYS_fcntl
         SYS_ioctl SYS_prctl SYS_prlimit64 SYS_tgkill SYS_socket
@@ -163,7 +159,6 @@ fn allow_list(plan: &Plan, own_pid: u64) -> Result<BpfProgram, BackendError> {
         let granted = match grant {
             Grant::Always => true,
             Grant::Listen => plan.has_bind(),
-            Grant::Bind => plan.has_bind() || plan.has_internet(),
             Grant::Limited => false,
         };
         if granted {

@@ -165,13 +165,12 @@ fn clone3_is_answered_as_missing_so_that_glibc_uses_clone() {
 
 #[test]
 fn listening_is_for_plans_that_grant_it() {
-    let (bare, internet, bind) = (Plan::new(), Plan::new().internet(), Plan::new().bind("/x"));
-    for (plan, binds, listens) in [
-        (bare, false, false),
-        (internet, true, false),
-        (bind, true, true),
+    for (plan, listens) in [
+        (Plan::new(), false),
+        (Plan::new().internet(), false),
+        (Plan::new().bind("/x"), true),
     ] {
-        assert_eq!(allowed(&plan, libc::SYS_bind, [0; 6]), binds);
+        assert_eq!(allowed(&plan, libc::SYS_bind, [0; 6]), listens);
         assert_eq!(allowed(&plan, libc::SYS_listen, [0; 6]), listens);
     }
 }

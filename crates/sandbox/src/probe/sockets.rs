@@ -90,6 +90,11 @@ pub(super) fn acts(plan: &Plan, targets: &Targets) -> Vec<Act> {
         acts.push(act.granted_if(internet));
         acts.push(Act::new(
             "network",
+            format!("listen for UDP over {name}"),
+            move || UdpSocket::bind((address, 0)).map(drop),
+        ));
+        acts.push(Act::new(
+            "network",
             format!("listen for TCP over {name}"),
             move || TcpListener::bind((address, 0)).map(drop),
         ));
@@ -140,13 +145,15 @@ fn connect_tcp(address: SocketAddr) -> io::Result<()> {
     passes(connected, &[libc::ECONNREFUSED])
 }
 
+/// From a port that the kernel picks, as a client does without bind(2).
 fn send_udp(address: SocketAddr) -> io::Result<()> {
-    let any: SocketAddr = if address.is_ipv4() {
-        (Ipv4Addr::UNSPECIFIED, 0).into()
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
     } else {
-        (Ipv6Addr::UNSPECIFIED, 0).into()
+        AddressFamily::INET6
     };
-    UdpSocket::bind(any)?
+    let socket = rustix::net::socket(family, SocketType::DGRAM, None)?;
+    UdpSocket::from(socket)
         .send_to(b"casemate-probe", address)
         .map(drop)
 }
