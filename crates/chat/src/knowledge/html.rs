@@ -265,8 +265,11 @@ impl Reader<'_> {
                 self.outline.heading(level, text);
             }
             Kind::Block if self.lists.is_empty() => self.outline.block(text),
-            // A line of a menu or a table of contents: what it links to says it better.
-            Kind::Line if !beyond_links => self.marker = None,
+            // A line of a menu or a table of contents, whose target says it better, or a page's
+            // header that says its title once more.
+            Kind::Line if !beyond_links || self.outline.title() == Some(text) => {
+                self.marker = None;
+            }
             Kind::Line | Kind::Block => {
                 let marker = self.marker.take().unwrap_or_default();
                 self.outline.line(&format!("{marker}{text}"));
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn menus_and_tables_of_contents_go() {
-        let source = "<ul><li><a href='a.html'>One</a><li><a href='#b'>Two</a></ul>\
+        let source = "<title>T</title><table><tr><th>T</table><ul><li><a href='a.html'>One</a><li><a href='#b'>Two</a></ul>\
             <dl><dt>1. <a href='c.html'>Three</a></dt></dl><ul><li>See <a href='d.html'>four</a>\
             <li><a href='https://other.example'>Five</a></ul><p><a href='e.html'>Six</a></p>";
         assert_eq!(text(source), "1. Three\n\n- See four\n- Five\n\nSix");
