@@ -67,6 +67,9 @@ class Machine(ABC):
     def _restart(self) -> None:
         """Asks the guest to restart, as Ctrl+Alt+Delete does."""
 
+    def _power_off(self) -> None:
+        self.boot.order("poweroff")
+
     @abstractmethod
     def copy_from_host(self, source: str, target: str) -> None:
         """Copies a file or directory into the machine, keeping its mode; root owns it there."""
@@ -98,7 +101,7 @@ class Machine(ABC):
     def shutdown(self) -> None:
         """Shuts the machine down in order."""
         if self.boot.running():
-            self.boot.order("poweroff")
+            self._power_off()
             self.wait_for_shutdown()
 
     def crash(self) -> None:

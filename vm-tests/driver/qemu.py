@@ -16,10 +16,14 @@ from .nspawn import pack
 BOOT_SECONDS = 600
 
 # What the guest's backdoor.service says when its shell is ready.
-GREETING = b"Spawning backdoor root shell..."
+GREETING = b"Spawning backdoor root shell...\n"
 
-# Bytes of a file sent in one command.
-CHUNK_BYTES = 32 * 1024
+# Bytes of a file sent, or of output fetched, in one go. QEMU drops what a console's reader does not take in time:
+# no more is under way at once than the socket between them holds.
+CHUNK_BYTES = 48 * 1024
+
+# Where the guest keeps a command's output until it is fetched.
+OUTPUT = "/run/backdoor-output"
 
 
 class QemuMachine(Machine):
@@ -66,7 +70,7 @@ class QemuMachine(Machine):
         self.shell.settimeout(None)
 
     def _line(self) -> bytes:
-        """One line of the shell's output."""
+        """One line that the shell prints."""
         assert self.shell is not None
         received = bytearray()
         while not received.endswith(b"\n"):
@@ -76,19 +80,37 @@ class QemuMachine(Machine):
             received += chunk
         return bytes(received)
 
+    def _ask(self, line: str) -> list[bytes]:
+        """The words that one line of shell prints in one line."""
+        assert self.shell is not None
+        self.shell.sendall(f"{line}\n".encode())
+        return self._line().split()
+
     def _execute(
         self, command: str, check_return: bool, check_output: bool, timeout: int | None
     ) -> tuple[int, str]:
         assert self.shell is not None
         words = " ".join(map(shlex.quote, shell_line(command, timeout)))
-        self.shell.sendall(f"{words} | (base64 -w 0; echo)\n".encode())
         if not check_output:
+            self.shell.sendall(f"{words} < /dev/null > /dev/null &\n".encode())
             return -2, ""
-        output = base64.b64decode(self._line()).decode(errors="replace")
-        if not check_return:
-            return -1, output
-        self.shell.sendall(b"echo ${PIPESTATUS[0]}\n")
-        return int(self._line()), output
+        # cat: the output is complete when everything that the command started has closed it.
+        first = self._ask(
+            f"{words} < /dev/null | cat > {OUTPUT}; echo ${{PIPESTATUS[0]}} $(wc -c < {OUTPUT}) "
+            f"$(head -c {CHUNK_BYTES} {OUTPUT} | base64 -w 0)"
+        )
+        status, size = int(first[0]), int(first[1])
+        output = base64.b64decode(b"".join(first[2:]))
+        while len(output) < size:
+            part = self._ask(
+                f"echo $(tail -c +{len(output) + 1} {OUTPUT} | head -c {CHUNK_BYTES} | base64 -w 0)"
+            )
+            output += base64.b64decode(b"".join(part))
+        return (status if check_return else -1), output.decode(errors="replace")
+
+    def _power_off(self) -> None:
+        # Not by the power button: a guest that has just booted may not listen to it yet.
+        self.execute("systemctl poweroff", check_output=False)
 
     def _restart(self) -> None:
         self.connect()

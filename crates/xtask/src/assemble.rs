@@ -26,8 +26,9 @@ pub(crate) fn assemble(workspace: &Workspace, purpose: Purpose) -> Outcome<Assem
         Purpose::Tests => Audience::Tests,
         Purpose::Container | Purpose::VirtualMachine => Audience::Appliance,
     };
-    let (programs, built) = step("Building the services", || workspace.build())?;
+    // First, since it shows in seconds what a build would hide for minutes: that there is no network, say.
     let base = base(purpose)?;
+    let (programs, built) = step("Building the services", || workspace.build())?;
     let layer = step("Assembling the root", || {
         layer(workspace, &programs, &built, audience, &base)
     })?;

@@ -22,10 +22,16 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// What a virtual machine's shell says when it is there.
-const GREETING: &str = "Spawning backdoor root shell...";
+const GREETING: &str = "Spawning backdoor root shell...\n";
 
 /// How long a command in a virtual machine may be silent, in seconds.
 const SILENCE_SECONDS: u64 = 600;
+
+/// How many bytes of output are fetched in one go.
+const CHUNK_BYTES: usize = 48 * 1024;
+
+/// Where a virtual machine keeps a command's output until it is fetched.
+const OUTPUT: &str = "/run/backdoor-output";
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,22 +121,47 @@ pub(crate) fn await_greeting(shell: &mut UnixStream, patience: Duration) -> Outc
     Ok(())
 }
 
-/// Runs a line on a virtual machine's shell: the output comes base64 encoded in one line, then the status.
+/// Runs a line on a virtual machine's shell.
+///
+/// QEMU drops what a console's reader does not take in time, so the output waits in the guest and is fetched in
+/// pieces that the socket between holds.
 fn run_on_console(socket: &Path, line: &str) -> Outcome<Done> {
     let mut shell = UnixStream::connect(socket).during("the machine's console is gone")?;
     shell
         .set_read_timeout(Some(Duration::from_secs(SILENCE_SECONDS)))
         .during("the console could not be set up")?;
-    let asked = format!(
-        "bash -c {} 2>&1 | (base64 -w 0; echo); echo ${{PIPESTATUS[0]}}\n",
-        quote(line)
-    );
-    shell
-        .write_all(asked.as_bytes())
-        .during("the machine's console is gone")?;
+    let nonsense = "the machine's console said nonsense";
+    let first = ask(
+        &mut shell,
+        &format!(
+            "bash -c {} < /dev/null 2>&1 | cat > {OUTPUT}; echo ${{PIPESTATUS[0]}} $(wc -c < {OUTPUT}) \
+             $(head -c {CHUNK_BYTES} {OUTPUT} | base64 -w 0)",
+            quote(line)
+        ),
+    )?;
+    let (status, size, mut output) = parse_answer(&first).during(nonsense)?;
+    while output.len() < size {
+        let rest = ask(
+            &mut shell,
+            &format!(
+                "echo $(tail -c +{} {OUTPUT} | head -c {CHUNK_BYTES} | base64 -w 0)",
+                output.len() + 1
+            ),
+        )?;
+        output.extend(decode_base64(rest.trim()).during(nonsense)?);
+    }
+    Ok(Done {
+        status,
+        output: String::from_utf8_lossy(&output).into_owned(),
+    })
+}
+
+/// The one line that a line of shell prints.
+fn ask(shell: &mut UnixStream, line: &str) -> Outcome<String> {
+    writeln!(shell, "{line}").during("the machine's console is gone")?;
     let mut received = Vec::new();
     let mut buffer = [0; 65536];
-    while received.iter().filter(|byte| **byte == b'\n').count() < 2 {
+    while received.last() != Some(&b'\n') {
         let length = shell
             .read(&mut buffer)
             .during("the machine's console fell silent")?;
@@ -139,16 +170,16 @@ fn run_on_console(socket: &Path, line: &str) -> Outcome<Done> {
         }
         received.extend_from_slice(&buffer[..length]);
     }
-    parse_answer(&String::from_utf8_lossy(&received)).during("the machine's console said nonsense")
+    Ok(String::from_utf8_lossy(&received).into_owned())
 }
 
-/// The output and status in a console's answer.
-fn parse_answer(answer: &str) -> Option<Done> {
-    let (output, status) = answer.trim_end().split_once('\n')?;
-    Some(Done {
-        status: status.trim().parse().ok()?,
-        output: String::from_utf8_lossy(&decode_base64(output.trim())?).into_owned(),
-    })
+/// The status, the whole output's size in bytes, and its beginning, in a console's answer.
+fn parse_answer(answer: &str) -> Option<(i32, usize, Vec<u8>)> {
+    let mut words = answer.split_whitespace();
+    let status = words.next()?.parse().ok()?;
+    let size = words.next()?.parse().ok()?;
+    let output = decode_base64(words.next().unwrap_or_default())?;
+    Some((status, size, output))
 }
 
 /// `line` as one word of shell.
@@ -188,11 +219,14 @@ mod tests {
 
     #[test]
     fn answers_of_the_console_are_read() {
-        let done = parse_answer("aGVsbG8K\n3\n").unwrap();
-        assert_eq!((done.status, &*done.output), (3, "hello\n"));
-        assert_eq!(parse_answer("\n0\n").unwrap().output, "");
-        assert!(parse_answer("!!!\n0\n").is_none());
-        assert!(parse_answer("aGVsbG8K\nx\n").is_none());
+        assert_eq!(
+            parse_answer("3 6 aGVsbG8K\n"),
+            Some((3, 6, b"hello\n".to_vec()))
+        );
+        assert_eq!(parse_answer("0 0\n"), Some((0, 0, Vec::new())));
+        for nonsense in ["", "0", "x 0", "0 6 !!!!"] {
+            assert_eq!(parse_answer(nonsense), None, "{nonsense}");
+        }
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! Runs other programs and says what went wrong when they fail.
 
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use crate::failure::{Failure, Outcome, While};
@@ -38,6 +39,11 @@ pub(crate) fn capture(command: &mut Command) -> Outcome<Output> {
         .stdin(Stdio::null())
         .output()
         .during(format_args!("{} could not be started", name(command)))
+}
+
+/// This program, also after it was built anew and its file replaced.
+pub(crate) fn own() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
 /// Whether a program of this name can be found.

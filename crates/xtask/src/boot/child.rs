@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Event, Order};
 use crate::failure::{Failure, Outcome, While};
+use crate::program;
 
 /// A machine that runs as a child of this process and is killed with it.
 pub(crate) struct Booted {
@@ -23,7 +24,7 @@ impl Booted {
         I: IntoIterator<Item = A>,
         A: AsRef<std::ffi::OsStr>,
     {
-        let program = std::env::current_exe().during("this program cannot find itself")?;
+        let program = program::own();
         let mut child = Command::new(program)
             .arg("boot")
             .args(arguments)

@@ -113,6 +113,13 @@ const GUEST_UNITS: &[&str] = &[
     "systemd-networkd.service",
 ];
 
+/// Units that would put a login on the consoles that those units use, or wait for one that nobody sees.
+const GUEST_MASKED: &[&str] = &[
+    "serial-getty@hvc0.service",
+    "serial-getty@hvc1.service",
+    "serial-getty@ttyS0.service",
+];
+
 /// QEMU's resolver in its user-mode network.
 const GUEST_RESOLVER: &str = "nameserver 10.0.2.3\n";
 
@@ -134,6 +141,9 @@ fn fingerprint(purpose: Purpose) -> String {
         .add(SUITE)
         .add(purpose.packages().join(" "));
     if purpose.has_kernel() {
+        fingerprint = fingerprint
+            .add(GUEST_UNITS.join(" "))
+            .add(GUEST_MASKED.join(" "));
         for (place, mode, content) in GUEST_FILES {
             fingerprint = fingerprint.add(place).add(mode.to_le_bytes()).add(content);
         }
@@ -166,8 +176,9 @@ fn make(purpose: Purpose, target: &Path) -> Outcome<()> {
             early.path().display()
         ));
         command.arg(format!(
-            "--customize-hook=chroot \"$1\" systemctl --quiet enable {}",
-            GUEST_UNITS.join(" ")
+            "--customize-hook=chroot \"$1\" systemctl --quiet enable {} && chroot \"$1\" systemctl --quiet mask {}",
+            GUEST_UNITS.join(" "),
+            GUEST_MASKED.join(" ")
         ));
     }
     note(&format!(

@@ -13,6 +13,7 @@ use crate::program;
 
 /// A root to run a program in.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub(crate) struct Inside {
     /// A read-only layer of the root; topmost first.
     #[arg(long = "lower", required = true)]
@@ -59,8 +60,7 @@ impl Inside {
 
     /// This program again, which then becomes the one asked for.
     fn command<S: AsRef<OsStr>>(&self, words: &[S]) -> Outcome<Command> {
-        let mut command =
-            Command::new(std::env::current_exe().during("this program cannot find itself")?);
+        let mut command = Command::new(program::own());
         command.arg("inside");
         for lower in &self.lowers {
             command.arg("--lower").arg(lower);

@@ -32,6 +32,14 @@ fn cached(name: &str, make: impl FnOnce(&Path) -> Outcome<()>) -> Outcome<PathBu
         return Ok(finished);
     }
     fs::create_dir_all(CACHE).during(format_args!("{CACHE} could not be made"))?;
+    // Whoever comes second waits, and then finds it made.
+    let lock = fs::File::create(Path::new(CACHE).join("lock"))
+        .during(format_args!("{CACHE} could not be locked"))?;
+    lock.lock()
+        .during(format_args!("{CACHE} could not be locked"))?;
+    if finished.exists() {
+        return Ok(finished);
+    }
     let partial = Path::new(CACHE).join(format!("{name}{UNFINISHED}"));
     remove(&partial)?;
     make(&partial)?;

@@ -12,6 +12,7 @@ use crate::assemble::Assembled;
 use crate::failure::{Failure, Outcome, While};
 use crate::host;
 use crate::instance::Instance;
+use crate::program;
 use crate::progress::note;
 
 /// How long one test may take, in seconds; emulated machines are slow.
@@ -133,7 +134,7 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
         .args(["python3", "-m", "driver", "--out"])
         .arg(instance.dir().join("out"))
         .arg("--xtask")
-        .arg(std::env::current_exe().during("this program cannot find itself")?)
+        .arg(program::own())
         .arg(script)
         .arg("--")
         .args(boot)
