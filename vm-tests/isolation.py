@@ -9,7 +9,11 @@ from typing import Any
 # The units, and the forbidden acts that a unit's own sandbox alone lets through, beside UNIT_LEAVES.
 UNITS: dict[str, set[str]] = {
     "casemate-gate.service": set(),
-    "casemate-chat@demo.service": set(),
+    "casemate-chat@demo.service": {
+        # the unit shows it the folder, as a file alone would not follow its replacement; Landlock hides the other files
+        "list /var/lib/casemate/bots",
+        "read /var/lib/casemate/bots/other.toml",
+    },
     "casemate-llm.service": set(),
     "casemate-dialer.service": {
         # RestrictAddressFamilies= knows no protocols
@@ -143,15 +147,17 @@ def proof(unit: str, option: str) -> dict[str, Any]:
         ]
     )
     name = shlex.quote(unit)
+    # a connection that comes meanwhile starts the unit, and that calls its stop off
+    machine.wait_until_succeeds(f"systemctl stop {name}")
     machine.succeed(
         f"rm -f {output}",
-        f"systemctl stop {name}",
         f"mkdir -p {shlex.quote(folder)}",
         f"printf %s {shlex.quote(drop_in)} > {shlex.quote(folder)}/zz-proof.conf",
         "systemctl daemon-reload",
     )
     status, said = machine.execute(f"systemctl start {name} 2>&1")
-    machine.succeed(f"rm -r {shlex.quote(folder)}", "systemctl daemon-reload", f"systemctl reset-failed {name} || true")
+    machine.succeed(f"rm -r {shlex.quote(folder)}", "systemctl daemon-reload")
+    machine.execute(f"systemctl reset-failed {name}")
     text = machine.succeed(f"cat {output} || true")
     if not text:
         journal = machine.succeed(f"journalctl --no-pager --unit {name} --lines 20")
@@ -184,7 +190,7 @@ with subtest("two bots, so that one's files are foreign to the other"):
 with subtest("control: where nothing forbids, the acts succeed"):
     binary = command_of("casemate-gate.service").split()[0]
     _, out = machine.execute(
-        f"systemd-run --quiet --wait --pipe --setenv={shlex.quote(VARIABLE)} {binary} --prove-confinement=control"
+        f"systemd-run --quiet --collect --wait --pipe --setenv={shlex.quote(VARIABLE)} {binary} --prove-confinement=control"
     )
     control = json.loads(out)
     t.assertIsNone(control["report"])
@@ -221,10 +227,8 @@ for unit, unit_leaves in UNITS.items():
         alone: Attempts = proof(unit, "--prove-confinement=control")["attempts"]
         through = names(alone, "succeeded") - UNIT_LEAVES - unit_leaves
         t.assertFalse(through, f"{unit} could, but for its own confinement:\n" + told(alone, through))
+    kind = machine.succeed(f"systemctl show --property Type --value {shlex.quote(unit)}").strip()
+    if kind != "oneshot":
+        machine.succeed(f"systemctl start {shlex.quote(unit)}")
 
-with subtest("the services serve again"):
-    machine.succeed("systemctl stop proof-abstract.socket", "systemctl stop proof-abstract.service || true")
-    for unit in UNITS:
-        if "keys" not in unit:
-            machine.succeed(f"systemctl start {shlex.quote(unit)}")
-    machine.succeed("casemate status")
+machine.execute("systemctl stop proof-abstract.socket proof-abstract.service")
