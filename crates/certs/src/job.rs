@@ -15,7 +15,7 @@ use crate::decide::{Present, due};
 use crate::issue::issue;
 
 /// Where the certificates in use are.
-const FOLDER: &str = "/var/lib/casemate/certs";
+const FOLDER: &str = "/run/casemate/certs";
 
 /// The authority's certificate, there and as it is made.
 const CA: &str = "ca.pem";

@@ -19,6 +19,9 @@ use crate::{Error, output, units};
 /// its key and its store.
 const WAIT_SECONDS: u64 = 20;
 
+/// How long a bot may take to say how it fares. One that starts needs longer.
+const STATUS_TIME: Duration = Duration::from_secs(5);
+
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -77,10 +80,14 @@ pub(crate) async fn all(places: &Places) -> Result<Vec<Bot>, Error> {
     for (bot, (origin, file)) in files {
         let (status, error) = match check_file(&file) {
             Err(error) => (None, Some(output::with_causes(&error))),
-            Ok(_) => match operator::Client::new(places.operator_socket(&bot)).status().await {
-                Ok(status) => (Some(status), None),
-                Err(error) => (None, Some(output::with_causes(&error))),
-            },
+            Ok(_) => {
+                let client = operator::Client::new(places.operator_socket(&bot));
+                match tokio::time::timeout(STATUS_TIME, client.status()).await {
+                    Ok(Ok(status)) => (Some(status), None),
+                    Ok(Err(error)) => (None, Some(output::with_causes(&error))),
+                    Err(_) => (None, Some(format!("it does not answer; `systemctl status casemate-chat@{bot}` says why"))),
+                }
+            }
         };
         bots.push(Bot { bot, origin, file, error, status });
     }
@@ -145,14 +152,18 @@ async fn add(options: &BotAdd, places: &Places, json: bool) -> Result<(), Error>
     let file = described(options)?;
     write(&places.made_bots(), &places.made_bot(bot), &file.to_toml())?;
     let client = operator::Client::new(places.operator_socket(bot));
-    let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS);
-    let status = loop {
-        match client.status().await {
-            Ok(status) => break status,
-            Err(_) if Instant::now() < deadline => tokio::time::sleep(LOOK_EVERY).await,
-            Err(_) => return Err(waited(bot, "added", "up")),
+    // The socket takes a call before the service behind it is there.
+    let up = async {
+        loop {
+            match client.status().await {
+                Ok(status) => break status,
+                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            }
         }
     };
+    let status = tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), up)
+        .await
+        .map_err(|_| waited(bot, "added", "up"))?;
     if json {
         output::json(&serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": status }));
     } else {

@@ -127,7 +127,7 @@ impl Broker {
         };
         provider.counts.call();
         let mut mark = [0; MARK_BYTES];
-        if let Err(error) = getrandom::fill(&mut mark) {
+        if let Err(error) = secret::fill_random(&mut mark) {
             let kind = FailKind::Unavailable;
             let call = Call::begin(&request.bot, &request.provider, &provider.entry.model, 0);
             call.failed(kind, &format!("the system gives no random bytes: {error}"));

@@ -2,7 +2,6 @@
 
 use daemon::{BoxError, Service, Start};
 use sandbox::Plan;
-use secret::Credentials;
 
 use crate::{
     config::Config,
@@ -30,10 +29,7 @@ impl Service for Llm {
     }
 
     fn plan(config: &Config, _: Option<&str>) -> Plan {
-        let mut plan = Plan::new().connect(DIALER_FOLDER);
-        if let Some(folder) = Credentials::from_environment().directory() {
-            plan = plan.read(folder);
-        }
+        let plan = Plan::new().connect(DIALER_FOLDER);
         let files = config
             .provider
             .iter()
