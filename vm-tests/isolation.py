@@ -23,6 +23,7 @@ UNITS: dict[str, set[str]] = {
     },
     "casemate-certs.service": set(),
     "casemate-keys@chat-proof.service": set(),
+    "casemate-bots.service": set(),
 }
 
 # Fewest acts that must be denied in each unit.

@@ -9,6 +9,7 @@
 //! that a fault in either can do is start a bot that has a file, or reload.
 
 pub mod follow;
+pub mod job;
 pub mod links;
 pub mod listing;
 pub mod machine;

@@ -73,7 +73,7 @@ pub fn confine_thread(plan: &Plan) -> Result<Confined, Error> {
 }
 
 fn restrict(plan: &Plan, extent: filter::Extent) -> Result<Confined, Error> {
-    let mut gaps = privileges::drop_capabilities(plan)?;
+    let mut gaps = privileges::drop_capabilities()?;
     let landlock_abi = domain::enforce(plan)?;
     gaps.extend(domain::gaps(landlock_abi));
     filter::install(plan, extent)?;

@@ -65,8 +65,8 @@ impl Plan {
     }
 
     /// Grants sending `SIGHUP`, and no other signal, to process 1, which then reads its units anew
-    /// (systemd(1)). This is the one plan that keeps a capability: `CAP_KILL`, which the unit must
-    /// have given.
+    /// (systemd(1)). It keeps no capability: the kernel lets the signal through only where the
+    /// process runs as the user of process 1 (kill(2)).
     #[must_use]
     pub fn reload_manager(mut self) -> Self {
         self.reload_manager = true;

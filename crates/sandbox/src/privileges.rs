@@ -6,7 +6,7 @@ use std::io;
 use caps::{CapSet, Capability, CapsHashSet};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use crate::{Error, Plan, raw};
+use crate::{Error, raw};
 
 /// Exec never gains a privilege again (set-user-ID bits, file capabilities).
 pub(crate) fn set_no_new_privs() -> Result<(), Error> {
@@ -47,76 +47,54 @@ pub(crate) fn forbid_memory_reading() -> Result<(), Error> {
     })
 }
 
-/// Drops every capability that the plan does not keep from every set, and returns the gaps: the
-/// bounding set of a process without `CAP_SETPCAP` can't be emptied, which is tolerable only
-/// because `no_new_privs` keeps exec from taking anything out of it.
-pub(crate) fn drop_capabilities(plan: &Plan) -> Result<Vec<String>, Error> {
-    let keep = kept(plan);
-    let held = read(CapSet::Permitted)?;
-    if let Some(missing) = keep.difference(&held).next() {
-        return Err(Error::Capabilities(format!(
-            "the plan keeps {missing}, which the unit did not give"
-        )));
-    }
+/// Drops every capability from every set, and returns the gaps: the bounding set of a process
+/// without `CAP_SETPCAP` can't be emptied, which is tolerable only because `no_new_privs` keeps
+/// exec from taking anything out of it.
+pub(crate) fn drop_capabilities() -> Result<Vec<String>, Error> {
     let may_drop_bounding = read(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP);
     if may_drop_bounding {
-        for capability in read(CapSet::Bounding)?.difference(&keep) {
-            caps::drop(None, CapSet::Bounding, *capability).map_err(refused)?;
-        }
+        caps::clear(None, CapSet::Bounding).map_err(refused)?;
     }
-    let none = CapsHashSet::new();
     // in this order: what is effective must be permitted
-    let sets = [
-        (CapSet::Ambient, &none),
-        (CapSet::Inheritable, &none),
-        (CapSet::Effective, &keep),
-        (CapSet::Permitted, &keep),
-    ];
-    for (set, wanted) in sets {
+    for set in [
+        CapSet::Ambient,
+        CapSet::Inheritable,
+        CapSet::Effective,
+        CapSet::Permitted,
+    ] {
         // asked first, so that a unit that gives no capability need not allow the call that sets
         // them
-        if read(set)? != *wanted {
-            caps::set(None, set, wanted).map_err(refused)?;
+        if !read(set)?.is_empty() {
+            caps::clear(None, set).map_err(refused)?;
         }
     }
-    require_held(
-        keep.iter()
-            .fold(0, |bits, capability| bits | capability.bitmask()),
-    )?;
-    let beyond = read(CapSet::Bounding)?.difference(&keep).count();
-    match (beyond, may_drop_bounding) {
+    require_none_held()?;
+    match (read(CapSet::Bounding)?.len(), may_drop_bounding) {
         (0, _) => Ok(Vec::new()),
-        (_, true) => Err(Error::Capabilities(format!(
-            "the bounding set still holds {beyond} more"
+        (left, true) => Err(Error::Capabilities(format!(
+            "the bounding set still holds {left}"
         ))),
-        (_, false) => Ok(vec![format!(
-            "the capability bounding set holds {beyond} that this process may not drop; no_new_privs keeps exec from using them"
+        (left, false) => Ok(vec![format!(
+            "the capability bounding set holds {left} that this process may not drop; no_new_privs keeps exec from using them"
         )]),
     }
 }
 
 /// Reads the sets back as the kernel has them, capabilities that have no name yet included. The
 /// ambient set can hold nothing that is not inheritable (capabilities(7)).
-fn require_held(bits: u64) -> Result<(), Error> {
+fn require_none_held() -> Result<(), Error> {
     let sets = rustix::thread::capabilities(None).map_err(|errno| Error::Privilege {
         act: "reading the capabilities",
         source: errno.into(),
     })?;
     let held = [sets.effective, sets.permitted, sets.inheritable].map(|set| set.bits());
-    if held == [bits, bits, 0] {
+    if held == [0; 3] {
         Ok(())
     } else {
         Err(Error::Capabilities(format!(
-            "they are still {held:#x?}, and should be {bits:#x}"
+            "they are still {held:#x?}"
         )))
     }
-}
-
-fn kept(plan: &Plan) -> CapsHashSet {
-    plan.has_reload_manager()
-        .then_some(Capability::CAP_KILL)
-        .into_iter()
-        .collect()
 }
 
 fn read(set: CapSet) -> Result<CapsHashSet, Error> {
@@ -152,7 +130,7 @@ mod tests {
     fn no_capability_remains_in_any_set() {
         let thread = std::thread::spawn(|| {
             set_no_new_privs().unwrap();
-            let gaps = drop_capabilities(&Plan::new()).unwrap();
+            let gaps = drop_capabilities().unwrap();
             let sets = [
                 CapSet::Effective,
                 CapSet::Permitted,
@@ -172,24 +150,6 @@ mod tests {
             gaps.is_empty(),
             "what remains is told: {gaps:?}"
         );
-    }
-
-    #[test]
-    fn a_plan_keeps_one_capability_at_most() {
-        assert!(kept(&Plan::new().internet().write("/x").bind("/y")).is_empty());
-        let keep = kept(&Plan::new().reload_manager());
-        assert_eq!(keep.into_iter().collect::<Vec<_>>(), [Capability::CAP_KILL]);
-    }
-
-    #[test]
-    fn a_kept_capability_that_was_not_given_is_an_error() {
-        let thread = std::thread::spawn(|| {
-            set_no_new_privs().unwrap();
-            drop_capabilities(&Plan::new()).unwrap();
-            drop_capabilities(&Plan::new().reload_manager()).unwrap_err()
-        });
-        let error = thread.join().unwrap();
-        assert!(error.to_string().contains("CAP_KILL"), "{error}");
     }
 
     #[test]
