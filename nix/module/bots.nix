@@ -72,7 +72,7 @@ in
     ) cfg.botFiles;
 
     systemd.generators.casemate-bots-generator = "${cfg.package}/lib/systemd/system-generators/casemate-bots-generator";
-    systemd.services.casemate-bots = dropIn.service [ "multi-user.target" ];
+    systemd.services.casemate-bots = dropIn.service [ ] // dropIn.wanted "multi-user.target";
     systemd.paths.casemate-bots = dropIn.wanted "multi-user.target";
     systemd.targets.casemate-bots = dropIn.wanted "multi-user.target";
   };
