@@ -27,7 +27,10 @@ impl Job for Bots {
 
     fn plan(_config: &Config, _instance: Option<&str>) -> Plan {
         let folders = [DECLARED, MADE, SOCKETS];
-        folders.into_iter().fold(Plan::new(), Plan::read).reload_manager()
+        folders
+            .into_iter()
+            .fold(Plan::new(), Plan::read)
+            .reload_manager()
     }
 
     fn run(_config: Config, _instance: Option<&str>, _confined: &Confined) -> Result<(), BoxError> {

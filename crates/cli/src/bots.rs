@@ -44,7 +44,11 @@ impl Bot {
 }
 
 /// Does what the command says.
-pub(crate) async fn run(command: &BotCommand, places: &Places, json: bool) -> Result<ExitCode, Error> {
+pub(crate) async fn run(
+    command: &BotCommand,
+    places: &Places,
+    json: bool,
+) -> Result<ExitCode, Error> {
     match command {
         BotCommand::Add(options) => add(options, places, json).await?,
         BotCommand::List => {
@@ -71,7 +75,10 @@ pub(crate) fn find(bot: &BotName, places: &Places) -> Result<PathBuf, Error> {
 /// All bots, with what each says of itself.
 pub(crate) async fn all(places: &Places) -> Result<Vec<Bot>, Error> {
     let mut files = BTreeMap::new();
-    for (origin, folder) in [("made", places.made_bots()), ("declared", places.declared_bots())] {
+    for (origin, folder) in [
+        ("made", places.made_bots()),
+        ("declared", places.declared_bots()),
+    ] {
         for (bot, file) in in_folder(&folder)? {
             files.insert(bot, (origin, file));
         }
@@ -85,11 +92,22 @@ pub(crate) async fn all(places: &Places) -> Result<Vec<Bot>, Error> {
                 match tokio::time::timeout(STATUS_TIME, client.status()).await {
                     Ok(Ok(status)) => (Some(status), None),
                     Ok(Err(error)) => (None, Some(output::with_causes(&error))),
-                    Err(_) => (None, Some(format!("it does not answer; `systemctl status casemate-chat@{bot}` says why"))),
+                    Err(_) => (
+                        None,
+                        Some(format!(
+                            "it does not answer; `systemctl status casemate-chat@{bot}` says why"
+                        )),
+                    ),
                 }
             }
         };
-        bots.push(Bot { bot, origin, file, error, status });
+        bots.push(Bot {
+            bot,
+            origin,
+            file,
+            error,
+            status,
+        });
     }
     Ok(bots)
 }
@@ -102,9 +120,13 @@ fn in_folder(folder: &Path) -> Result<Vec<(BotName, PathBuf)>, Error> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| Error::Read(folder.into(), error))?.path();
+        let path = entry
+            .map_err(|error| Error::Read(folder.into(), error))?
+            .path();
         let name = path.file_name().and_then(|name| name.to_str());
-        let bot = name.and_then(|name| name.strip_suffix(".toml")).and_then(|name| name.parse().ok());
+        let bot = name
+            .and_then(|name| name.strip_suffix(".toml"))
+            .and_then(|name| name.parse().ok());
         if let Some(bot) = bot {
             found.push((bot, path));
         }
@@ -165,29 +187,46 @@ async fn add(options: &BotAdd, places: &Places, json: bool) -> Result<(), Error>
         .await
         .map_err(|_| waited(bot, "added", "up"))?;
     if json {
-        output::json(&serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": status }));
+        output::json(
+            &serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": status }),
+        );
     } else {
         println!("{bot} is up, at https://HOST/b/{bot}/ where HOST is this appliance's name.");
         println!("Give it documents:  casemate knowledge add {bot} FILE…");
-        println!("Put it on a page:   <script async src=\"https://HOST/b/{bot}/widget.js\" data-bot=\"{bot}\"></script>");
+        println!(
+            "Put it on a page:   <script async src=\"https://HOST/b/{bot}/widget.js\" data-bot=\"{bot}\"></script>"
+        );
     }
     Ok(())
 }
 
 fn waited(bot: &BotName, done: &'static str, state: &'static str) -> Error {
-    Error::Waited { bot: bot.clone(), done, state, seconds: WAIT_SECONDS }
+    Error::Waited {
+        bot: bot.clone(),
+        done,
+        state,
+        seconds: WAIT_SECONDS,
+    }
 }
 
 /// Written whole and durable before it has its name, since a path unit reads the
 /// folder the moment that it changes.
 fn write(folder: &Path, path: &Path, text: &str) -> Result<(), Error> {
     let failed = |error| Error::Write(path.into(), error);
-    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempfile_in(folder)
+        .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(0o644))
+        .map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
-    file.persist_noclobber(path).map_err(|error| failed(error.error))?;
-    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    file.persist_noclobber(path)
+        .map_err(|error| failed(error.error))?;
+    fs::File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
 }
 
 async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Result<(), Error> {
@@ -209,9 +248,14 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     if json {
         output::json(&serde_json::json!({ "bot": bot, "removed": path, "erased": erase }));
     } else if erase {
-        println!("{bot} is removed. Its key is destroyed and its conversations and documents with it.");
+        println!(
+            "{bot} is removed. Its key is destroyed and its conversations and documents with it."
+        );
     } else {
-        println!("{bot} is removed. Its conversations and documents stay, sealed, in {}.", places.state(bot)[1].display());
+        println!(
+            "{bot} is removed. Its conversations and documents stay, sealed, in {}.",
+            places.state(bot)[1].display()
+        );
         println!("A bot added under this name finds them again.");
     }
     Ok(())
@@ -234,7 +278,9 @@ fn destroy(bot: &BotName, places: &Places) -> Result<(), Error> {
 
 fn gone(removed: io::Result<()>, path: &Path) -> Result<(), Error> {
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::Write(path.into(), error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::Write(path.into(), error))
+        }
         _ => Ok(()),
     }
 }
@@ -245,7 +291,15 @@ pub(crate) fn text(bots: &[Bot]) -> String {
         return "No bots yet: `casemate bot add NAME --title TEXT` adds one.".into();
     }
     let rows: Vec<_> = bots.iter().map(row).collect();
-    let head = ["bot", "title", "from", "provider", "documents", "conversations", "messages"];
+    let head = [
+        "bot",
+        "title",
+        "from",
+        "provider",
+        "documents",
+        "conversations",
+        "messages",
+    ];
     let mut text = output::table(&head, &rows);
     for bot in bots {
         if let Some(error) = &bot.error {

@@ -36,7 +36,9 @@ pub enum Error {
     #[error("{0} could not be changed")]
     Write(PathBuf, #[source] io::Error),
     /// The bot's service is not up in time.
-    #[error("the bot {bot} is {done}, but its service is not {state} after {seconds} s; `systemctl status casemate-chat@{bot}` says why")]
+    #[error(
+        "the bot {bot} is {done}, but its service is not {state} after {seconds} s; `systemctl status casemate-chat@{bot}` says why"
+    )]
     Waited {
         /// The bot.
         bot: BotName,

@@ -79,14 +79,23 @@ async fn add(bot: &BotName, files: &[PathBuf], places: &Places, json: bool) -> R
                 Outcome::Error(why) => eprintln!("{}: not added: {why}", file.display()),
             }
         }
-        all.push(Added { file: file.clone(), outcome });
+        all.push(Added {
+            file: file.clone(),
+            outcome,
+        });
     }
-    let failed = all.iter().filter(|added| matches!(added.outcome, Outcome::Error(_))).count();
+    let failed = all
+        .iter()
+        .filter(|added| matches!(added.outcome, Outcome::Error(_)))
+        .count();
     if json {
         output::json(&serde_json::json!({ "bot": bot, "documents": all }));
     }
     if failed > 0 {
-        return Err(Error::Documents { failed, all: all.len() });
+        return Err(Error::Documents {
+            failed,
+            all: all.len(),
+        });
     }
     Ok(())
 }
@@ -102,7 +111,10 @@ async fn add_one(client: &operator::Client, file: &Path) -> Result<operator::Doc
 
 /// The name and type of a document, from its file's name. Pure.
 fn described(file: &Path) -> Result<(DocumentName, MediaType), String> {
-    let extension = file.extension().and_then(|text| text.to_str()).unwrap_or_default();
+    let extension = file
+        .extension()
+        .and_then(|text| text.to_str())
+        .unwrap_or_default();
     let media_type = match extension.to_ascii_lowercase().as_str() {
         "md" | "markdown" => MediaType::Markdown,
         "txt" | "text" => MediaType::Text,
@@ -110,8 +122,13 @@ fn described(file: &Path) -> Result<(DocumentName, MediaType), String> {
         "" => return Err("a file without an ending; .md, .txt and .html can be read".into()),
         other => return Err(format!(".{other} cannot be read; .md, .txt and .html can")),
     };
-    let name = file.file_name().and_then(|name| name.to_str()).ok_or("its name is not UTF-8")?;
-    let name = name.parse::<DocumentName>().map_err(|error| error.to_string())?;
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or("its name is not UTF-8")?;
+    let name = name
+        .parse::<DocumentName>()
+        .map_err(|error| error.to_string())?;
     Ok((name, media_type))
 }
 
@@ -123,7 +140,12 @@ fn text(documents: &[operator::Document]) -> String {
         .iter()
         .map(|one| {
             let passages = one.chunks.to_string();
-            vec![one.document.to_string(), one.title.clone(), passages, output::bytes(one.bytes)]
+            vec![
+                one.document.to_string(),
+                one.title.clone(),
+                passages,
+                output::bytes(one.bytes),
+            ]
         })
         .collect();
     output::table(&["document", "title", "passages", "size"], &rows)
@@ -136,9 +158,20 @@ mod tests {
 
     #[test]
     fn the_ending_says_what_a_file_is() {
-        assert_eq!(described(Path::new("a/b.MD")).unwrap().1, MediaType::Markdown);
+        assert_eq!(
+            described(Path::new("a/b.MD")).unwrap().1,
+            MediaType::Markdown
+        );
         assert_eq!(described(Path::new("b.htm")).unwrap().1, MediaType::Html);
-        assert!(described(Path::new("b.pdf")).unwrap_err().contains(".pdf cannot be read"));
-        assert!(described(Path::new("README")).unwrap_err().contains("without an ending"));
+        assert!(
+            described(Path::new("b.pdf"))
+                .unwrap_err()
+                .contains(".pdf cannot be read")
+        );
+        assert!(
+            described(Path::new("README"))
+                .unwrap_err()
+                .contains("without an ending")
+        );
     }
 }

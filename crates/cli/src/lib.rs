@@ -1,6 +1,10 @@
 //! The operator's command. It runs as root on the appliance and speaks to the
 //! services through the sockets that root may open; it holds no state.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command speaks to its terminal")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command speaks to its terminal"
+)]
 
 mod arguments;
 mod bots;
@@ -22,7 +26,9 @@ pub use crate::error::Error;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(run(&arguments)),
         Err(error) => Err(Error::Runtime(error)),

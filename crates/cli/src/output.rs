@@ -51,7 +51,10 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         line
     };
     let mut lines = vec![line(&mut head.iter().copied())];
-    lines.extend(rows.iter().map(|row| line(&mut row.iter().map(String::as_str))));
+    lines.extend(
+        rows.iter()
+            .map(|row| line(&mut row.iter().map(String::as_str))),
+    );
     lines.join("\n")
 }
 
@@ -61,7 +64,11 @@ pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..KIB => format!("{count} B"),
         KIB..1_048_576 => format!("{} KiB", count / KIB),
-        _ => format!("{}.{} MiB", count / 1_048_576, count % 1_048_576 * 10 / 1_048_576),
+        _ => format!(
+            "{}.{} MiB",
+            count / 1_048_576,
+            count % 1_048_576 * 10 / 1_048_576
+        ),
     }
 }
 
@@ -71,7 +78,10 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["gate".to_owned(), "up".to_owned()], vec!["l".to_owned(), "x".to_owned()]];
+        let rows = [
+            vec!["gate".to_owned(), "up".to_owned()],
+            vec!["l".to_owned(), "x".to_owned()],
+        ];
         assert_eq!(table(&["name", "is"], &rows), "name  is\ngate  up\nl     x");
     }
 

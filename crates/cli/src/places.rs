@@ -34,12 +34,14 @@ impl Places {
     }
 
     pub(crate) fn operator_socket(&self, bot: &BotName) -> PathBuf {
-        self.root.join(format!("run/casemate/chat-operator/{bot}.sock"))
+        self.root
+            .join(format!("run/casemate/chat-operator/{bot}.sock"))
     }
 
     /// The bot's sealed key.
     pub(crate) fn key(&self, bot: &BotName) -> PathBuf {
-        self.root.join(format!("var/lib/casemate/keys/chat-{bot}.cred"))
+        self.root
+            .join(format!("var/lib/casemate/keys/chat-{bot}.cred"))
     }
 
     /// The bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,

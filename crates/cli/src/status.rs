@@ -22,19 +22,36 @@ pub(crate) async fn show(places: &Places, json: bool) -> Result<ExitCode, Error>
     let services = units::services()?;
     let bots = bots::all(places).await?;
     let well = services.iter().all(Unit::is_well) && bots.iter().all(Bot::is_well);
-    let status = Status { well, services, bots };
+    let status = Status {
+        well,
+        services,
+        bots,
+    };
     if json {
         output::json(&status);
     } else {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |time| time.as_secs());
         println!("{}", text(&status, now));
     }
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn text(status: &Status, now: u64) -> String {
-    let services: Vec<_> = status.services.iter().map(|unit| service_row(unit, now)).collect();
-    let mut text = output::table(&["service", "state", "for", "memory", "restarts", "says"], &services);
+    let services: Vec<_> = status
+        .services
+        .iter()
+        .map(|unit| service_row(unit, now))
+        .collect();
+    let mut text = output::table(
+        &["service", "state", "for", "memory", "restarts", "says"],
+        &services,
+    );
     text.push_str("\n\n");
     text.push_str(&bots::text(&status.bots));
     if !status.well {
@@ -55,7 +72,9 @@ fn service_row(unit: &Unit, now: u64) -> Vec<String> {
         unit.service.clone(),
         state,
         since.map_or_else(String::new, |since| age(now.saturating_sub(since))),
-        unit.memory_bytes.filter(|_| active).map_or_else(String::new, output::bytes),
+        unit.memory_bytes
+            .filter(|_| active)
+            .map_or_else(String::new, output::bytes),
         unit.restarts.to_string(),
         unit.says.clone(),
     ]
@@ -84,7 +103,11 @@ mod tests {
             ..Unit::default()
         };
         assert_eq!(service_row(&unit, 0)[1], "failed (exit-code)");
-        let status = Status { well: false, services: vec![unit], bots: Vec::new() };
+        let status = Status {
+            well: false,
+            services: vec![unit],
+            bots: Vec::new(),
+        };
         assert!(text(&status, 0).contains("Not all is well"));
     }
 

@@ -8,8 +8,7 @@ use serde::Serialize;
 use crate::Error;
 
 /// The properties that are asked for; org.freedesktop.systemd1(5) describes them.
-const PROPERTIES: &str =
-    "Id,ActiveState,SubState,Result,MemoryCurrent,NRestarts,StatusText,ActiveEnterTimestamp,LoadState,Type";
+const PROPERTIES: &str = "Id,ActiveState,SubState,Result,MemoryCurrent,NRestarts,StatusText,ActiveEnterTimestamp,LoadState,Type";
 
 /// One unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -42,11 +41,20 @@ impl Unit {
 /// Asks for all services of Casemate that are loaded.
 pub(crate) fn services() -> Result<Vec<Unit>, Error> {
     let output = Command::new("systemctl")
-        .args(["show", "--all", "--timestamp=unix", "--property", PROPERTIES, "casemate-*.service"])
+        .args([
+            "show",
+            "--all",
+            "--timestamp=unix",
+            "--property",
+            PROPERTIES,
+            "casemate-*.service",
+        ])
         .output()
         .map_err(Error::ServiceManager)?;
     if !output.status.success() {
-        return Err(Error::Systemctl(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(Error::Systemctl(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
     }
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
@@ -81,7 +89,9 @@ fn one(text: &str) -> Option<Unit> {
             "ActiveState" => value.clone_into(&mut unit.state),
             "Result" if value != "success" => value.clone_into(&mut unit.result),
             "ActiveEnterTimestamp" => value.trim_start_matches('@').clone_into(&mut unit.since),
-            "MemoryCurrent" => unit.memory_bytes = value.parse().ok().filter(|bytes| *bytes != u64::MAX),
+            "MemoryCurrent" => {
+                unit.memory_bytes = value.parse().ok().filter(|bytes| *bytes != u64::MAX)
+            }
             "NRestarts" => unit.restarts = value.parse().unwrap_or(0),
             "StatusText" => value.clone_into(&mut unit.says),
             "Type" => unit.job = value == "oneshot",
@@ -103,11 +113,24 @@ mod tests {
     fn units_are_read_by_name() {
         let units = parse(SHOWN);
         assert_eq!(units.len(), 2);
-        assert_eq!((units[0].service.as_str(), units[0].job, units[0].memory_bytes), ("bots", true, None));
+        assert_eq!(
+            (
+                units[0].service.as_str(),
+                units[0].job,
+                units[0].memory_bytes
+            ),
+            ("bots", true, None)
+        );
         assert!(units[0].is_well());
         let gate = &units[1];
-        assert_eq!((gate.service.as_str(), gate.restarts, gate.memory_bytes), ("gate", 2, Some(4096)));
-        assert_eq!((gate.says.as_str(), gate.since.as_str()), ("serving HTTPS", "1790000000"));
+        assert_eq!(
+            (gate.service.as_str(), gate.restarts, gate.memory_bytes),
+            ("gate", 2, Some(4096))
+        );
+        assert_eq!(
+            (gate.says.as_str(), gate.since.as_str()),
+            ("serving HTTPS", "1790000000")
+        );
         assert!(gate.is_well());
     }
 

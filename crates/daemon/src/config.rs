@@ -139,7 +139,10 @@ mod tests {
         let (path, text) = read(&paths).unwrap().unwrap();
         assert_eq!(path, paths[1]);
         let sample: Sample = parse(&text).unwrap();
-        assert_eq!((sample.title.as_str(), sample.greeting.as_str()), ("one", ""));
+        assert_eq!(
+            (sample.title.as_str(), sample.greeting.as_str()),
+            ("one", "")
+        );
     }
 
     #[test]

@@ -17,7 +17,11 @@ pub(crate) fn begin(level: LevelFilter) {
             .without_time()
     });
     // A second call finds a subscriber in place, which is what it wants.
-    let _ = tracing_subscriber::registry().with(level).with(journal).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(level)
+        .with(journal)
+        .with(lines)
+        .try_init();
 }
 
 /// Logs an error that ends the process, with the chain of its causes.

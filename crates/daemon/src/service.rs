@@ -68,7 +68,11 @@ pub trait Job: Sized + 'static {
     ///
     /// # Errors
     /// Whatever kept it from being done; it is logged with its causes.
-    fn run(config: Self::Config, instance: Option<&str>, confined: &Confined) -> Result<(), BoxError>;
+    fn run(
+        config: Self::Config,
+        instance: Option<&str>,
+        confined: &Confined,
+    ) -> Result<(), BoxError>;
 }
 
 /// All that a service is given to start with.

@@ -102,13 +102,18 @@ fn configure<C: DeserializeOwned>(
         (None, ConfigFile::Optional) => (PathBuf::from("defaults"), String::new()),
         (None, ConfigFile::Required) => return Err(ConfigError::Missing(paths)),
     };
-    let config = config::parse(&text)
-        .map_err(|why| ConfigError::Malformed { path: path.clone(), why })?;
+    let config = config::parse(&text).map_err(|why| ConfigError::Malformed {
+        path: path.clone(),
+        why,
+    })?;
     check(&config).map_err(|why| ConfigError::Refused { path, why })?;
     Ok(config)
 }
 
-#[expect(clippy::print_stderr, reason = "an operator at a terminal reads it there")]
+#[expect(
+    clippy::print_stderr,
+    reason = "an operator at a terminal reads it there"
+)]
 fn refuse(error: &ConfigError) -> ExitCode {
     if std::io::stderr().is_terminal() || std::env::var_os("JOURNAL_STREAM").is_none() {
         eprintln!("{error}");
@@ -147,8 +152,18 @@ fn begin<S: Service>(
     let confined = confine(plan)?;
     let runtime = runtime(threads.min(WORKER_THREADS_MAX))?;
     let drain = CancellationToken::new();
-    let ready = Ready { drain: drain.clone() };
-    let start = Start { config, instance, sockets, credentials, confined, drain, ready };
+    let ready = Ready {
+        drain: drain.clone(),
+    };
+    let start = Start {
+        config,
+        instance,
+        sockets,
+        credentials,
+        confined,
+        drain,
+        ready,
+    };
     runtime.block_on(async {
         stop_on_signal(start.drain.clone())?;
         S::serve(start).await

@@ -61,7 +61,9 @@ impl Config {
         ] {
             if !MS_RANGE.contains(&value) {
                 let (least, most) = (MS_RANGE.start(), MS_RANGE.end());
-                return Err(format!("`{key}` is {value}; it must be {least} to {most} milliseconds"));
+                return Err(format!(
+                    "`{key}` is {value}; it must be {least} to {most} milliseconds"
+                ));
             }
         }
         Ok(())

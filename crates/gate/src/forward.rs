@@ -135,7 +135,10 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 fn allowed(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::OPTIONS | Method::DELETE)
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::POST | Method::OPTIONS | Method::DELETE
+    )
 }
 
 fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
@@ -155,20 +158,27 @@ fn health(method: &Method) -> Response<Body> {
 }
 
 fn not_allowed() -> Response<Body> {
-    ipc::problem(StatusCode::METHOD_NOT_ALLOWED, "This method is not taken here.")
+    ipc::problem(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This method is not taken here.",
+    )
 }
 
 fn too_large() -> Response<Body> {
     let detail = format!("The request is longer than {BODY_BYTES} bytes; nothing of it was kept.");
     let mut response = ipc::problem(StatusCode::PAYLOAD_TOO_LARGE, &detail);
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
 fn away(status: StatusCode) -> Response<Body> {
     let detail = "The assistant is away for a moment. Please try again.";
     let mut response = ipc::problem(status, detail);
-    response.headers_mut().insert(header::RETRY_AFTER, RETRY_SECONDS);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_SECONDS);
     response
 }
 

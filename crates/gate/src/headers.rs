@@ -45,13 +45,19 @@ pub(crate) fn to_visitor(headers: &mut HeaderMap, named: bool) {
     if named {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
 }
 
 /// Whether a request is for a domain of its own. For `localhost` a browser would
 /// hold every other service on that machine to TLS too, for a year.
 pub(crate) fn is_domain(request: &http::request::Parts) -> bool {
-    let host = request.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = request
+        .headers
+        .get(header::HOST)
+        .and_then(|value| value.to_str().ok());
     let authority = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str));
     let name = authority.map(|text| text.rsplit_once(':').map_or(text, |(name, _)| name));
     name.is_some_and(|name| {
@@ -120,11 +126,22 @@ mod tests {
     #[test]
     fn localhost_and_addresses_are_no_domains() {
         let domain = |host: &str| {
-            let (parts, ()) = http::Request::builder().header("host", host).body(()).unwrap().into_parts();
+            let (parts, ()) = http::Request::builder()
+                .header("host", host)
+                .body(())
+                .unwrap()
+                .into_parts();
             is_domain(&parts)
         };
         assert!(domain("chat.shop.example") && domain("shop.example:8443"));
-        for host in ["localhost", "localhost:8443", "127.0.0.1:443", "[::1]:8443", "a.localhost", ""] {
+        for host in [
+            "localhost",
+            "localhost:8443",
+            "127.0.0.1:443",
+            "[::1]:8443",
+            "a.localhost",
+            "",
+        ] {
             assert!(!domain(host), "{host:?}");
         }
     }

@@ -41,7 +41,15 @@ impl Service for Gate {
         let listeners = start.sockets.tcp("https")?;
         let bots = forward::Bots::new(BOT_SOCKETS, &start.config);
         start.ready.notify("serving HTTPS");
-        serve::all(&start.confined, listeners, tls, &start.config, bots, start.drain).await;
+        serve::all(
+            &start.confined,
+            listeners,
+            tls,
+            &start.config,
+            bots,
+            start.drain,
+        )
+        .await;
         Ok(())
     }
 }

@@ -44,7 +44,11 @@ pub fn route(path: &str) -> Route<'_> {
 fn folds(segment: &str) -> bool {
     let lower = segment.to_ascii_lowercase();
     let dots = lower.replace("%2e", ".");
-    dots == "." || dots == ".." || lower.contains("%2f") || lower.contains("%5c") || segment.contains('\\')
+    dots == "."
+        || dots == ".."
+        || lower.contains("%2f")
+        || lower.contains("%5c")
+        || segment.contains('\\')
 }
 
 #[cfg(test)]
@@ -69,8 +73,21 @@ mod tests {
     #[test]
     fn other_paths_lead_nowhere() {
         for path in [
-            "", "/", "*", "/b", "/b/", "/b//", "/b/Shop/", "/b/-/", "/B/shop/", "/b/shop/../x",
-            "/b/shop/%2e%2E/x", "/b/shop/.", "/b/shop/a%2fb", "/b/shop/a\\b", "/b/shop%2f/x",
+            "",
+            "/",
+            "*",
+            "/b",
+            "/b/",
+            "/b//",
+            "/b/Shop/",
+            "/b/-/",
+            "/B/shop/",
+            "/b/shop/../x",
+            "/b/shop/%2e%2E/x",
+            "/b/shop/.",
+            "/b/shop/a%2fb",
+            "/b/shop/a\\b",
+            "/b/shop%2f/x",
         ] {
             assert_eq!(route(path), Route::Unknown, "{path:?}");
         }

@@ -73,14 +73,21 @@ pub(crate) async fn all(
         let (shared, places) = (Arc::clone(&shared), Arc::clone(&places));
         let (under_way, drain) = (under_way.clone(), drain.clone());
         accepting.spawn(async move {
-            drain.run_until_cancelled(accept(listener, places, shared, under_way)).await;
+            drain
+                .run_until_cancelled(accept(listener, places, shared, under_way))
+                .await;
         });
     }
     accepting.close();
     accepting.wait().await;
     under_way.close();
-    if tokio::time::timeout(DRAIN_TIME, under_way.wait()).await.is_err() {
-        tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off; widgets reconnect");
+    if tokio::time::timeout(DRAIN_TIME, under_way.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "answers still under way after {DRAIN_TIME:?} were cut off; widgets reconnect"
+        );
     }
 }
 

@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::net::UnixStream;
 
 use crate::Body;
@@ -53,7 +53,9 @@ pub struct Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -65,7 +67,9 @@ impl Client {
             .pool_idle_timeout(IDLE_TIME)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_timer(TokioTimer::new())
-            .build(Connector { socket: Arc::clone(&socket) });
+            .build(Connector {
+                socket: Arc::clone(&socket),
+            });
         Self { socket, inner }
     }
 
@@ -85,7 +89,10 @@ impl Client {
         mut request: http::Request<Body>,
     ) -> Result<http::Response<Incoming>, ClientError> {
         *request.uri_mut() = absolute(request.uri());
-        self.inner.request(request).await.map_err(|error| self.error(error))
+        self.inner
+            .request(request)
+            .await
+            .map_err(|error| self.error(error))
     }
 
     fn error(&self, error: hyper_util::client::legacy::Error) -> ClientError {
@@ -139,7 +146,8 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let socket = Arc::clone(&self.socket);
         Box::pin(async move {
-            let stream = tokio::time::timeout(CONNECT_TIME, UnixStream::connect(&*socket)).await??;
+            let stream =
+                tokio::time::timeout(CONNECT_TIME, UnixStream::connect(&*socket)).await??;
             Ok(Stream(TokioIo::new(stream)))
         })
     }

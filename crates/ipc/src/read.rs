@@ -72,7 +72,9 @@ where
     let mut length = 0_usize;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| BodyError::Broken(error.into()))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         length = length.saturating_add(data.len());
         if length > bytes {
             return Err(BodyError::TooLarge(bytes));
@@ -139,7 +141,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_never_ends_is_given_up() {
         let (_sender, body) = stream(1);
-        assert!(matches!(read_body(body, 9, TIME).await, Err(BodyError::Slow(_))));
+        assert!(matches!(
+            read_body(body, 9, TIME).await,
+            Err(BodyError::Slow(_))
+        ));
     }
 
     #[tokio::test]

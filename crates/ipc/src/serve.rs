@@ -109,7 +109,10 @@ pub async fn serve<H, F>(
     }
     drop(listener);
     under_way.close();
-    if tokio::time::timeout(DRAIN_TIME, under_way.wait()).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIME, under_way.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off");
     }
 }

@@ -91,9 +91,7 @@ fn require_none_held() -> Result<(), Error> {
     if held == [0; 3] {
         Ok(())
     } else {
-        Err(Error::Capabilities(format!(
-            "they are still {held:#x?}"
-        )))
+        Err(Error::Capabilities(format!("they are still {held:#x?}")))
     }
 }
 

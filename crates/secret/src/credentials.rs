@@ -16,7 +16,9 @@ pub const CREDENTIAL_BYTES: usize = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The unit was started without `LoadCredential…=`.
-    #[error("no credentials were given to this unit (CREDENTIALS_DIRECTORY is not set): {0:?} cannot be read; start the service through its systemd unit")]
+    #[error(
+        "no credentials were given to this unit (CREDENTIALS_DIRECTORY is not set): {0:?} cannot be read; start the service through its systemd unit"
+    )]
     NoDirectory(String),
     /// A name that is not one plain file name.
     #[error("{0:?} is not a credential's name")]
@@ -28,7 +30,9 @@ pub enum Error {
     #[error("the credential {0:?} could not be read")]
     Read(String, #[source] io::Error),
     /// A key of the wrong length.
-    #[error("the credential {name:?} has {length} bytes where a key has {KEY_BYTES}: data sealed with the right key stays unreadable until it is restored")]
+    #[error(
+        "the credential {name:?} has {length} bytes where a key has {KEY_BYTES}: data sealed with the right key stays unreadable until it is restored"
+    )]
     KeyLength {
         /// The credential's name.
         name: String,
@@ -140,7 +144,10 @@ mod tests {
         let (_folder, given) = with("store", &[9; KEY_BYTES]);
         assert_eq!(given.key("store").unwrap().expose(), &[9; KEY_BYTES]);
         let (_folder, given) = with("store", &[9; KEY_BYTES - 1]);
-        assert!(matches!(given.key("store"), Err(Error::KeyLength { length: 31, .. })));
+        assert!(matches!(
+            given.key("store"),
+            Err(Error::KeyLength { length: 31, .. })
+        ));
     }
 
     #[test]
@@ -160,6 +167,12 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let (_folder, given) = with("a", b"x");
-        assert!(given.key("store").unwrap_err().to_string().contains("\"store\""));
+        assert!(
+            given
+                .key("store")
+                .unwrap_err()
+                .to_string()
+                .contains("\"store\"")
+        );
     }
 }

@@ -33,7 +33,9 @@ mod tests {
         for _ in 0..20 {
             let mut bytes = [0_u8; 600];
             fill_random(&mut bytes).unwrap();
-            seen.iter_mut().zip(bytes).for_each(|(seen, byte)| *seen |= byte);
+            seen.iter_mut()
+                .zip(bytes)
+                .for_each(|(seen, byte)| *seen |= byte);
         }
         assert!(seen.iter().all(|byte| *byte != 0));
     }
