@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::layout::{PLACE_BYTES, SEAL_BYTES};
+use crate::layout::{NONCE_BYTES, PLACE_BYTES, SEAL_BYTES};
 use crate::seal::{Broken, Place, Sealer};
 
 /// Bytes of block 0 that can be stored. redb uses the first 320 and never the rest.
@@ -38,7 +38,7 @@ impl Header {
         &self,
         sealer: &Sealer,
         slot: usize,
-        nonce: [u8; crate::layout::NONCE_BYTES],
+        nonce: [u8; NONCE_BYTES],
     ) -> Result<Slot, Broken> {
         let mut plain = Zeroizing::new([0; SLOT_PLAIN_BYTES]);
         plain[..8].copy_from_slice(&self.sequence.to_le_bytes());
@@ -122,7 +122,10 @@ impl Current {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::seal::Identity;
 
     fn numbered(sequence: u64) -> Header {
         Header {
@@ -141,6 +144,19 @@ mod tests {
         assert!(!current.synced());
         assert_eq!(current.advance(1), 1);
         assert_eq!(current.header.sequence, 8);
+    }
+
+    proptest! {
+        #[test]
+        fn no_change_of_one_byte_opens(at in 0..PLACE_BYTES, change in 1_u8..) {
+            let identity = Identity { version: 1, suite: 1, epoch: 1, file: [3; 16] };
+            let sealer = Sealer::new(&[5; 32], identity);
+            let mut bytes = numbered(9).seal(&sealer, 1, [4; NONCE_BYTES]).unwrap();
+            prop_assert_eq!(Header::open(&sealer, 1, &bytes).unwrap().sequence, 9);
+            prop_assert!(Header::open(&sealer, 0, &bytes).is_none());
+            bytes[at] ^= change;
+            prop_assert!(Header::open(&sealer, 1, &bytes).is_none());
+        }
     }
 
     #[test]

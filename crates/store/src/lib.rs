@@ -20,20 +20,25 @@
 mod engine;
 mod error;
 mod file;
+mod found;
 mod header;
 mod layout;
 mod medium;
 mod random;
+mod read;
 mod seal;
 mod store;
 mod superblock;
-mod transaction;
+mod table;
 mod vault;
+mod write;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::{Error, WriteError};
+pub use read::ReadTx;
 pub use store::{CACHE_BYTES, Options, Store};
-pub use transaction::{Entries, KEY_BYTES_MAX, ReadTx, Record, Table, VALUE_BYTES_MAX, WriteTx};
+pub use table::{Entries, Record, Table};
+pub use write::{KEY_BYTES_MAX, VALUE_BYTES_MAX, WriteTx};

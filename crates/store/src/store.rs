@@ -11,9 +11,10 @@ use tokio::sync::mpsc;
 use crate::engine::Engine;
 use crate::error::{Error, WriteError};
 use crate::file::{DiskFile, Nascent};
+use crate::found;
 use crate::medium::Medium;
-use crate::transaction::{ReadTx, WriteTx};
-use crate::vault;
+use crate::read::ReadTx;
+use crate::write::WriteTx;
 use crate::writer::{self, Job};
 
 /// Memory for cached pages in bytes (16 MiB) unless [`Options`] say otherwise.
@@ -91,7 +92,7 @@ impl Store {
         key: &Key,
         options: Options,
     ) -> Result<Engine, Error> {
-        vault::format(&*medium, key)?;
+        found::format(&*medium, key)?;
         Engine::open(medium, key, options)
     }
 

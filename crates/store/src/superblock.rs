@@ -110,3 +110,48 @@ fn unwrap(copy: &Bytes, key: &Key) -> Option<Sealer> {
         .ok()?;
     Some(Sealer::new(&data_key, identity))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pad(start: &[u8]) -> Bytes {
+        let mut bytes = [0; PLACE_BYTES];
+        bytes[..start.len()].copy_from_slice(start);
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_never_open(
+            first in proptest::collection::vec(any::<u8>(), 0..128),
+            second in proptest::collection::vec(any::<u8>(), 0..128),
+            ours in any::<[bool; 2]>(),
+        ) {
+            let copies = [(first, ours[0]), (second, ours[1])].map(|(bytes, ours)| {
+                let mut copy = pad(&bytes);
+                if ours {
+                    copy[..8].copy_from_slice(&MAGIC);
+                    copy[8..11].copy_from_slice(&[1, 0, 1]);
+                }
+                copy
+            });
+            prop_assert!(open(&copies, &Key::new([1; 32])).is_err());
+        }
+
+        #[test]
+        fn no_change_of_one_byte_opens(at in 0..SUPERBLOCK_BYTES, change in 1_u8..) {
+            let identity = Identity { version: VERSION, suite: SUITE, epoch: 1, file: [3; 16] };
+            let key = Key::new([1; 32]);
+            let good = encode(&key, &identity, [4; NONCE_BYTES], &[5; KEY_BYTES]).unwrap();
+            let mut bad = good;
+            bad[at] ^= change;
+            // Byte 11 is not read, but authenticated.
+            prop_assert!(open(&[bad, bad], &key).is_err());
+            prop_assert_eq!(open(&[bad, good], &key).unwrap().good, 1);
+        }
+    }
+}

@@ -8,15 +8,14 @@ use secret::Key;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::header::{Current, HEADER_BYTES, Header};
+use crate::found::{Found, inspect};
+use crate::header::{Current, HEADER_BYTES};
 use crate::layout::{
-    BLOCK, BLOCK_BYTES, NONCE_BYTES, PLACE_BYTES, SEALED_BYTES, SLOTS_AT, SUPERBLOCKS_AT, block_at,
-    file_bytes,
+    BLOCK, BLOCK_BYTES, NONCE_BYTES, SEALED_BYTES, SLOTS_AT, block_at, file_bytes,
 };
 use crate::medium::Medium;
 use crate::random;
-use crate::seal::{Identity, Place, Sealer};
-use crate::superblock::{self, SUITE, VERSION};
+use crate::seal::{Place, Sealer};
 
 /// Sealed blocks that one system call moves at most; bounds the scratch memory.
 const RUN_BLOCKS: usize = 64;
@@ -39,31 +38,6 @@ impl fmt::Debug for Vault {
     }
 }
 
-/// Makes an empty store on `medium`, durably.
-pub(crate) fn format(medium: &dyn Medium, key: &Key) -> Result<(), Error> {
-    let mut data_key = Zeroizing::new([0; 32]);
-    random::fill(data_key.as_mut_slice())?;
-    let identity = Identity {
-        version: VERSION,
-        suite: SUITE,
-        epoch: 1,
-        file: random::bytes()?,
-    };
-    let superblock = superblock::encode(key, &identity, random::bytes()?, &data_key)
-        .map_err(|_| impossible())?;
-    let sealer = Sealer::new(&data_key, identity);
-    for at in SUPERBLOCKS_AT {
-        write(medium, at, &superblock)?;
-    }
-    for (slot, at) in SLOTS_AT.into_iter().enumerate() {
-        let sealed = Header::blank()
-            .seal(&sealer, slot, random::bytes()?)
-            .map_err(|_| impossible())?;
-        write(medium, at, &sealed)?;
-    }
-    medium.sync().map_err(|e| Error::io("syncing the store", e))
-}
-
 impl Vault {
     /// Opens the store on `medium`. What an earlier process left in the cache is made durable
     /// first, and what did not become durable is forgotten.
@@ -74,48 +48,11 @@ impl Vault {
         key: &Key,
         frozen: Option<Error>,
     ) -> Result<Self, Error> {
-        let synced = medium.sync().map_err(|e| Error::io("syncing the store", e));
-        if frozen.is_none() {
-            synced?;
-        }
-        medium
-            .forget()
-            .map_err(|e| Error::io("dropping the store's cache", e))?;
-        let found = medium
-            .len()
-            .map_err(|e| Error::io("measuring the store", e))?;
-        let mut copies = [[0; PLACE_BYTES]; 2];
-        for (copy, at) in copies.iter_mut().zip(SUPERBLOCKS_AT) {
-            read_available(&*medium, found, at, copy)?;
-        }
-        let opened = superblock::open(&copies, key)?;
-        let mut slots = [None, None];
-        for (index, slot) in slots.iter_mut().enumerate() {
-            let mut bytes = [0; PLACE_BYTES];
-            read_available(&*medium, found, SLOTS_AT[index], &mut bytes)?;
-            *slot = Header::open(&opened.sealer, index, &bytes);
-        }
-        let current = Current::pick(slots).ok_or(Error::DamagedHeader)?;
+        let Found { sealer, current } = inspect(&*medium, key, frozen.is_none())?;
         let blocks = current.header.blocks;
-        let expected = file_bytes(blocks).ok_or_else(impossible)?;
-        if found < expected {
-            return Err(Error::Truncated { expected, found });
-        }
-        if found > expected && frozen.is_none() {
-            // Growth that no header had taken up yet: nothing in it was ever committed.
-            medium
-                .set_len(expected)
-                .map_err(|e| Error::io("trimming the store", e))?;
-        }
-        let [first, second] = &copies;
-        if first != second && frozen.is_none() {
-            tracing::warn!("one copy of the store's superblock was damaged; rewriting it");
-            let bad = 1 - opened.good;
-            write(&*medium, SUPERBLOCKS_AT[bad], &copies[opened.good])?;
-        }
         Ok(Self {
             medium,
-            sealer: opened.sealer,
+            sealer,
             current: Mutex::new(current),
             blocks: AtomicU64::new(blocks),
             blocks_written: AtomicBool::new(false),
@@ -353,7 +290,7 @@ impl Vault {
 }
 
 /// A place that no file reaches, or lengths that cannot belong together.
-fn impossible() -> Error {
+pub(crate) fn impossible() -> Error {
     Error::Inconsistent("a place beyond what a file can have".into())
 }
 
@@ -361,25 +298,8 @@ fn split(at: u64) -> (u64, usize) {
     (at / BLOCK, (at % BLOCK) as usize)
 }
 
-fn write(medium: &dyn Medium, at: u64, data: &[u8]) -> Result<(), Error> {
+pub(crate) fn write(medium: &dyn Medium, at: u64, data: &[u8]) -> Result<(), Error> {
     medium
         .write_at(at, data)
         .map_err(|e| Error::io("writing the store", e))
-}
-
-/// Reads one place; what lies beyond the end of the file stays zero.
-fn read_available(
-    medium: &dyn Medium,
-    length: u64,
-    at: u64,
-    out: &mut [u8; PLACE_BYTES],
-) -> Result<(), Error> {
-    let there = usize::try_from(length.saturating_sub(at)).unwrap_or(PLACE_BYTES);
-    let out = &mut out[..there.min(PLACE_BYTES)];
-    if out.is_empty() {
-        return Ok(());
-    }
-    medium
-        .read_at(at, out)
-        .map_err(|e| Error::io("reading the store", e))
 }

@@ -7,7 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Engine, Opening};
 use crate::error::{Error, WriteError};
-use crate::transaction::{ReadTx, Table, WriteTx};
+use crate::read::ReadTx;
+use crate::table::Table;
+use crate::write::WriteTx;
 
 /// Writes that one commit takes in at most.
 const BATCH_WRITES: usize = 256;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::simulated::{Dice, Event, Simulated, apply, cases, lose_power, seed};
+use super::dice::{Dice, cases, seed};
+use super::simulated::{Event, Simulated, apply, lose_power};
 use super::{T, block_on, content, open};
 use crate::{Error, Store};
 

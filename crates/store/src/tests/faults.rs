@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::simulated::{Fault, Simulated, seed};
+use super::dice::seed;
+use super::simulated::{Fault, Simulated};
 use super::{content, create, open, put};
 use crate::{Error, Store, WriteError};
 

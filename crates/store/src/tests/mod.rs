@@ -8,6 +8,7 @@
 
 mod behaviour;
 mod crash;
+mod dice;
 mod disk;
 mod faults;
 mod mutation;

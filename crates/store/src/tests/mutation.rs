@@ -3,7 +3,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::simulated::{Dice, Simulated, cases, seed};
+use super::dice::{Dice, cases, seed};
+use super::simulated::Simulated;
 use super::{T, content, create, open, put};
 use crate::layout::{DATA_AT, SEALED_BYTES};
 use crate::{Error, Record};
@@ -58,7 +59,8 @@ fn mutate(image: &mut Vec<u8>, dice: &mut Dice) -> &'static str {
         }
         2 => {
             let at = somewhere(image, dice) / SECTOR * SECTOR;
-            image[at..at + SECTOR].fill(0);
+            let end = (at + SECTOR).min(image.len());
+            image[at..end].fill(0);
             "a sector zeroed"
         }
         3 => {

@@ -1,166 +1,18 @@
-//! What a closure sees: tables of bytes to bytes, read in a snapshot or changed in a transaction.
+//! Changing tables in the transaction under way, and taking a refused write back.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
 
-use redb::{ReadableTable, ReadableTableMetadata, TableError};
+use redb::{ReadableTable, ReadableTableMetadata};
 
-use crate::engine::Definition;
 use crate::error::Error;
+use crate::table::{Entries, Record, Table, after_prefix, prefix_bounds};
 
 /// Longest key in bytes.
 pub const KEY_BYTES_MAX: usize = 1024;
 /// Longest value in bytes (32 MiB).
 pub const VALUE_BYTES_MAX: usize = 32 << 20;
-
-/// A named table of bytes to bytes, ordered by key. Made as a constant; it comes into being with
-/// its first entry, and reads as empty before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Table(&'static str);
-
-impl Table {
-    /// Names a table. Names that begin with `casemate.` are the store's own, and do not compile
-    /// in a constant.
-    #[must_use]
-    pub const fn new(name: &'static str) -> Self {
-        assert!(!name.is_empty(), "a table needs a name");
-        if let Some((start, _)) = name.as_bytes().split_at_checked(OWN.len()) {
-            let mut same = true;
-            let mut at = 0;
-            while at < OWN.len() {
-                same = same && start[at] == OWN[at];
-                at += 1;
-            }
-            assert!(!same, "the name is the store's own");
-        }
-        Self(name)
-    }
-
-    /// The store's own count of commits.
-    pub(crate) const COMMITS: Self = Self("casemate.commits");
-
-    const fn definition(self) -> Definition {
-        Definition::new(self.0)
-    }
-}
-
-const OWN: &[u8] = b"casemate.";
-
-/// A key and its value.
-pub type Record = (Vec<u8>, Vec<u8>);
-
-/// The entries of a range in key order; [`Iterator::rev`] gives them from the end.
-pub struct Entries<'a>(Option<redb::Range<'a, &'static [u8], &'static [u8]>>);
-
-impl Iterator for Entries<'_> {
-    type Item = Result<Record, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.as_mut()?.next().map(record)
-    }
-}
-
-impl DoubleEndedIterator for Entries<'_> {
-    fn next_back(&mut self) -> Option<Self::Item> {
-        self.0.as_mut()?.next_back().map(record)
-    }
-}
-
-type Guard<'a> = redb::AccessGuard<'a, &'static [u8]>;
-
-fn record(entry: Result<(Guard<'_>, Guard<'_>), redb::StorageError>) -> Result<Record, Error> {
-    let (key, value) = entry.map_err(Error::engine)?;
-    Ok((key.value().to_vec(), value.value().to_vec()))
-}
-
-/// The first key after all that begin with `prefix`, or none where there is no such key.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
-    let mut after = prefix[..=last].to_vec();
-    after[last] = after[last].wrapping_add(1);
-    Some(after)
-}
-
-fn prefix_bounds<'a>(
-    prefix: &'a [u8],
-    after: Option<&'a Vec<u8>>,
-) -> (Bound<&'a [u8]>, Bound<&'a [u8]>) {
-    let upper = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.as_slice()));
-    (Bound::Included(prefix), upper)
-}
-
-/// A snapshot: it shows the last durable commit at the time that it was taken, whatever is
-/// written meanwhile.
-pub struct ReadTx(pub(crate) redb::ReadTransaction);
-
-type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
-
-impl ReadTx {
-    fn open(&self, table: Table) -> Result<Option<ReadTable>, Error> {
-        match self.0.open_table(table.definition()) {
-            Ok(table) => Ok(Some(table)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(Error::engine(error)),
-        }
-    }
-
-    /// The value of `key`.
-    ///
-    /// # Errors
-    /// As all reads: where the file cannot be read, or was damaged or tampered with.
-    pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let Some(table) = self.open(table)? else {
-            return Ok(None);
-        };
-        let value = table.get(key).map_err(Error::engine)?;
-        Ok(value.map(|value| value.value().to_vec()))
-    }
-
-    /// The entries whose keys lie within `bounds`.
-    ///
-    /// # Errors
-    /// As [`Self::get`]; each entry may fail too.
-    pub fn range<'k>(
-        &self,
-        table: Table,
-        bounds: impl RangeBounds<&'k [u8]>,
-    ) -> Result<Entries<'static>, Error> {
-        let Some(table) = self.open(table)? else {
-            return Ok(Entries(None));
-        };
-        let bounds = (bounds.start_bound().cloned(), bounds.end_bound().cloned());
-        Ok(Entries(Some(
-            table.range::<&[u8]>(bounds).map_err(Error::engine)?,
-        )))
-    }
-
-    /// The entries whose keys begin with `prefix`.
-    ///
-    /// # Errors
-    /// As [`Self::range`].
-    pub fn prefix(&self, table: Table, prefix: &[u8]) -> Result<Entries<'static>, Error> {
-        let after = after_prefix(prefix);
-        self.range(table, prefix_bounds(prefix, after.as_ref()))
-    }
-
-    /// How many entries the table has; takes no longer for a large one.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub fn count(&self, table: Table) -> Result<u64, Error> {
-        self.open(table)?
-            .map_or(Ok(0), |table| table.len().map_err(Error::engine))
-    }
-
-    /// The entry with the greatest key.
-    ///
-    /// # Errors
-    /// As [`Self::get`].
-    pub fn last(&self, table: Table) -> Result<Option<Record>, Error> {
-        self.range(table, ..)?.next_back().transpose()
-    }
-}
 
 type WriteTable<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
 
