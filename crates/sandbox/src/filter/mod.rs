@@ -57,7 +57,7 @@ const SYSTEM_CALLS: &[Call] = calls! {
         // files: what may be opened is Landlock's matter
         SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_close SYS_lseek
         SYS_fstat SYS_newfstatat SYS_statx SYS_fstatfs
-        SYS_fsync SYS_fdatasync SYS_ftruncate SYS_fallocate SYS_flock SYS_getdents64 SYS_unlinkat
+        SYS_fsync SYS_fdatasync SYS_ftruncate SYS_fallocate SYS_fadvise64 SYS_flock SYS_getdents64 SYS_unlinkat
         SYS_renameat SYS_renameat2
         // readiness
         SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_pipe2
