@@ -14,8 +14,14 @@ pub use config::Config;
 pub use error::Error;
 pub use route::{Route, route};
 
+use std::path::Path;
+
 use daemon::{BoxError, Service, Start};
-use sandbox::Plan;
+use sandbox::{Confined, Plan};
+use secret::Credentials;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 /// Where the bots' visitor sockets are, one `BOT.sock` each.
 pub const BOT_SOCKETS: &str = "/run/casemate/chat";
@@ -37,19 +43,56 @@ impl Service for Gate {
     }
 
     async fn serve(mut start: Start<Config>) -> Result<(), BoxError> {
-        let tls = tls::from_credentials(&start.credentials)?;
+        let edge = Edge::new(&start.credentials, Path::new(BOT_SOCKETS), start.config)?;
         let listeners = start.sockets.tcp("https")?;
-        let bots = forward::Bots::new(BOT_SOCKETS, &start.config);
         start.ready.notify("serving HTTPS");
+        edge.serve(&start.confined, listeners, start.drain).await;
+        Ok(())
+    }
+}
+
+/// A gate with its certificate and the bots behind it, ready to serve.
+pub struct Edge {
+    tls: TlsAcceptor,
+    bots: forward::Bots,
+    config: Config,
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge")
+            .field("bots", &self.bots)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Edge {
+    /// A gate for the bots whose visitor sockets are in `bots`.
+    ///
+    /// # Errors
+    /// When the certificate is missing or cannot be used.
+    pub fn new(credentials: &Credentials, bots: &Path, config: Config) -> Result<Self, Error> {
+        let tls = tls::from_credentials(credentials)?;
+        let bots = forward::Bots::new(bots, &config);
+        Ok(Self { tls, bots, config })
+    }
+
+    /// Serves on all listeners until `drain` is cancelled, then lets answers
+    /// under way finish.
+    pub async fn serve(
+        self,
+        confined: &Confined,
+        listeners: Vec<TcpListener>,
+        drain: CancellationToken,
+    ) {
         serve::all(
-            &start.confined,
+            confined,
             listeners,
-            tls,
-            &start.config,
-            bots,
-            start.drain,
+            self.tls,
+            &self.config,
+            self.bots,
+            drain,
         )
         .await;
-        Ok(())
     }
 }
