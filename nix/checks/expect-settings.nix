@@ -76,7 +76,7 @@ let
       isBot = name != null;
       stem = if isBot then "chat" else head (match "casemate/(.*)[.]toml" path);
       instance = lib.optionalString isBot "--instance ${head name} ";
-      shown = if isBot then "/etc/casemate/bots/%i.toml" else "/etc/${path}";
+      shown = if isBot then "/etc/casemate/bots" else "/etc/${path}";
     in
     [
       (that "/etc/${path} is not checked by ${stem}" (
