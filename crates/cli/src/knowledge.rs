@@ -31,7 +31,7 @@ pub(crate) async fn run(
     json: bool,
 ) -> Result<ExitCode, Error> {
     match command {
-        KnowledgeCommand::Add { bot, files } => add(bot, files, places, json).await?,
+        KnowledgeCommand::Add { bot, files } => return add(bot, files, places, json).await,
         KnowledgeCommand::List { bot } => {
             let documents = client(bot, places)?.list_documents().await;
             let documents = documents.map_err(|error| Error::Bot(bot.clone(), error))?;
@@ -60,7 +60,12 @@ fn client(bot: &BotName, places: &Places) -> Result<operator::Client, Error> {
 }
 
 /// Adds each file by itself, so that one that cannot be read costs no other.
-async fn add(bot: &BotName, files: &[PathBuf], places: &Places, json: bool) -> Result<(), Error> {
+async fn add(
+    bot: &BotName,
+    files: &[PathBuf],
+    places: &Places,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let client = client(bot, places)?;
     let mut all = Vec::new();
     for file in files {
@@ -88,16 +93,22 @@ async fn add(bot: &BotName, files: &[PathBuf], places: &Places, json: bool) -> R
         .iter()
         .filter(|added| matches!(added.outcome, Outcome::Error(_)))
         .count();
-    if json {
-        output::json(&serde_json::json!({ "bot": bot, "documents": all }));
-    }
-    if failed > 0 {
-        return Err(Error::Documents {
+    match (failed, json) {
+        // One document says it all, what failed too.
+        (_, true) => {
+            output::json(&serde_json::json!({ "bot": bot, "failed": failed, "documents": all }));
+            Ok(if failed == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        (0, false) => Ok(ExitCode::SUCCESS),
+        (_, false) => Err(Error::Documents {
             failed,
             all: all.len(),
-        });
+        }),
     }
-    Ok(())
 }
 
 async fn add_one(client: &operator::Client, file: &Path) -> Result<operator::Document, String> {
