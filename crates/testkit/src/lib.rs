@@ -1,5 +1,5 @@
 //! What tests and benchmarks need, and no product: a confined thread to serve on, a clock that stands still, folders with
-//! sockets, and a stand-in for an AI provider.
+//! sockets, a stand-in for an AI provider, and a crowd of visitors.
 //!
 //! Serving takes a [`sandbox::Confined`], and only confinement makes one. So a test serves as the product does:
 //!
@@ -12,6 +12,7 @@
 mod clock;
 mod confined;
 mod folder;
+pub mod load;
 pub mod provider;
 
 pub use clock::Clock;

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 /// What a figure must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Bar {
+    /// Nothing is promised: it is told, and always holds.
+    Told,
     /// This or more.
     AtLeast(f64),
     /// This or less.
@@ -34,13 +36,18 @@ impl Figure {
     /// Whether the figure clears its bar. One that is no number clears none.
     pub(crate) fn holds(&self) -> bool {
         match self.bar {
+            Bar::Told => true,
             Bar::AtLeast(least) => self.value >= least,
             Bar::AtMost(most) => self.value <= most,
         }
     }
 
     fn verdict(&self) -> &'static str {
-        if self.holds() { "holds" } else { "short" }
+        match self.bar {
+            Bar::Told => "",
+            _ if self.holds() => "holds",
+            _ => "short",
+        }
     }
 }
 
@@ -55,7 +62,7 @@ fn number(value: f64) -> String {
     }
 }
 
-/// `name  value  bar  holds|short`, one line a figure.
+/// `name  value  bar  holds|short`, one line a figure; the last two are empty where nothing is promised.
 pub(super) fn table(figures: &[Figure]) -> String {
     let rows: Vec<[String; 4]> = figures
         .iter()
@@ -66,6 +73,7 @@ pub(super) fn table(figures: &[Figure]) -> String {
                     .to_owned()
             };
             let bar = match figure.bar {
+                Bar::Told => String::new(),
                 Bar::AtLeast(least) => format!("≥ {}", with_unit(least)),
                 Bar::AtMost(most) => format!("≤ {}", with_unit(most)),
             };
@@ -98,6 +106,7 @@ pub(super) fn json(bench: &str, figures: &[Figure]) -> String {
         .iter()
         .map(|figure| {
             let (kind, bar) = match figure.bar {
+                Bar::Told => (Value::Null, Value::Null),
                 Bar::AtLeast(least) => (json!("at least"), json!(least)),
                 Bar::AtMost(most) => (json!("at most"), json!(most)),
             };
@@ -124,6 +133,7 @@ mod tests {
         for bar in [Bar::AtLeast(0.0), Bar::AtMost(9.0)] {
             assert!(!holds(f64::NAN, bar));
         }
+        assert!(holds(f64::NAN, Bar::Told));
     }
 
     #[test]
@@ -131,14 +141,17 @@ mod tests {
         let figures = [
             Figure::new("turns per CPU-second", 1234.5, "", Bar::AtLeast(1000.0)),
             Figure::new("memory", 81.25, "MB", Bar::AtMost(60.0)),
+            Figure::new("first word", 3.0, "ms", Bar::Told),
         ];
         assert_eq!(
             table(&figures),
             "turns per CPU-second     1234  ≥ 1000     holds\n\
-             memory                81.2 MB  ≤ 60.0 MB  short\n"
+             memory                81.2 MB  ≤ 60.0 MB  short\n\
+             first word            3.00 ms\n"
         );
         let parsed: Value = serde_json::from_str(&json("turn", &figures)).unwrap();
         assert_eq!(parsed["holds"], false);
         assert_eq!(parsed["figures"][0]["bar_is"], "at least");
+        assert_eq!(parsed["figures"][2]["bar"], Value::Null);
     }
 }

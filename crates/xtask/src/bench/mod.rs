@@ -1,8 +1,16 @@
 //! `cargo xtask bench`: measurements that say whether a promise holds.
 
+mod appliance;
+mod beside;
 mod boot;
+mod booted;
 mod figure;
+mod load;
+mod provided;
+mod rounds;
+mod usage;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::failure::{Failure, Outcome};
@@ -11,47 +19,61 @@ use figure::Figure;
 /// What `bench` may be told.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The benchmark; without one they are listed
-    name: Option<String>,
-    /// Print one JSON object instead of a table
+    /// The benchmark: `appliance` measures chat turns, memory and the boot of a booted appliance; `boot` a first boot
+    #[arg(default_value = BENCHES[0].name)]
+    name: String,
+    /// Print one JSON object instead of a table; it is the last line
     #[arg(long)]
     json: bool,
+    /// Measure a conventional stack in the same run. SCRIPT starts one that serves POST
+    /// https://127.0.0.1:8444/api/chat with a body of `conversation` and `message`, streams `data: {"delta":…}` and ends
+    /// with `data: [DONE]`; it returns when the stack serves. `SCRIPT stop` ends it. LLM_URL says where its provider is
+    #[arg(long, value_name = "SCRIPT")]
+    beside: Option<PathBuf>,
+    /// How often everything is measured in turn; medians count
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Seconds of load in each
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Connections, each one turn after the other
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    connections: u32,
 }
 
-/// A benchmark: its name, what it measures, and how.
+/// A benchmark: its name, and how it is run.
 struct Bench {
     name: &'static str,
-    about: &'static str,
-    run: fn() -> Outcome<Vec<Figure>>,
+    run: fn(&Options) -> Outcome<Vec<Figure>>,
 }
 
-/// Every benchmark there is.
-const BENCHES: &[Bench] = &[Bench {
-    name: "boot",
-    about: "from nothing to serving",
-    run: boot::run,
-}];
+/// Every benchmark there is; the first is the one that is run when none is named.
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "appliance",
+        run: appliance::run,
+    },
+    Bench {
+        name: "boot",
+        run: boot::run,
+    },
+];
 
 /// Runs one benchmark; success means that every figure holds.
 pub(crate) fn bench(options: &Options) -> Outcome<ExitCode> {
-    let Some(name) = &options.name else {
-        for bench in BENCHES {
-            println!("{:<12} {}", bench.name, bench.about);
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == options.name) else {
         let names: Vec<_> = BENCHES.iter().map(|bench| bench.name).collect();
         return Failure::because(format!(
-            "there is no benchmark {name}; there are: {}",
+            "there is no benchmark {}; there are: {}",
+            options.name,
             names.join(", ")
         ));
     };
-    let figures = (bench.run)()?;
+    let figures = (bench.run)(options)?;
     if options.json {
         println!("{}", figure::json(bench.name, &figures));
     } else {
-        print!("{}", figure::table(&figures));
+        print!("\n{}", figure::table(&figures));
     }
     Ok(if figures.iter().all(Figure::holds) {
         ExitCode::SUCCESS

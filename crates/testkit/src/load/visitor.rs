@@ -1,0 +1,196 @@
+//! One visitor: a connection, and turns over it.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::Options;
+use super::seek::Seek;
+
+/// How long a connection or a turn may take.
+const TURN: Duration = Duration::from_secs(30);
+/// How much of a refusal is told, in bytes.
+const REFUSAL_BYTES: usize = 200;
+
+/// A turn that was done.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Turn {
+    /// From the request to the first words.
+    pub(super) first: Duration,
+    /// From the request to the end of the stream.
+    pub(super) whole: Duration,
+    /// Length of the stream.
+    pub(super) bytes: u64,
+}
+
+/// Whom visitors ask, and how they know an answer.
+pub(super) struct Target {
+    address: SocketAddr,
+    name: ServerName<'static>,
+    host: HeaderValue,
+    path: String,
+    first: String,
+    done: String,
+    tls: TlsConnector,
+}
+
+impl Target {
+    pub(super) fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyAuthority(provider)))
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            address: options.connect,
+            name: ServerName::try_from(options.host.clone())?,
+            host: HeaderValue::from_str(&options.host)?,
+            path: options.path.clone(),
+            first: options.first.clone(),
+            done: options.done.clone(),
+            tls: TlsConnector::from(Arc::new(config)),
+        })
+    }
+}
+
+/// A connection.
+pub(super) struct Visitor(SendRequest<Full<Bytes>>);
+
+impl Visitor {
+    /// Connects.
+    pub(super) async fn connect(target: &Target) -> Result<Self, String> {
+        let connecting = async {
+            let stream = TcpStream::connect(target.address).await?;
+            stream.set_nodelay(true)?;
+            let stream = target.tls.connect(target.name.clone(), stream).await?;
+            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+            // What ends a connection is seen by the turn that it ends.
+            tokio::spawn(async move { drop(connection.await) });
+            Ok::<_, Box<dyn Error + Send + Sync>>(Self(sender))
+        };
+        match timeout(TURN, connecting).await {
+            Ok(connected) => connected.map_err(|error| format!("cannot connect: {error}")),
+            Err(_) => Err(format!("cannot connect within {TURN:?}")),
+        }
+    }
+
+    /// Posts `body` and reads the answer to its end.
+    pub(super) async fn turn(&mut self, target: &Target, body: String) -> Result<Turn, String> {
+        match timeout(TURN, self.ask(target, body)).await {
+            Ok(turn) => turn.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no whole answer within {TURN:?}")),
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        target: &Target,
+        body: String,
+    ) -> Result<Turn, Box<dyn Error + Send + Sync>> {
+        let started = Instant::now();
+        let request = Request::post(&target.path)
+            .header(header::HOST, &target.host)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream")
+            .body(Full::from(body))?;
+        self.0.ready().await?;
+        let mut response = self.0.send_request(request).await?;
+        if response.status() != StatusCode::OK {
+            let status = response.status();
+            let said = response.into_body().collect().await?.to_bytes();
+            let said = String::from_utf8_lossy(&said[..said.len().min(REFUSAL_BYTES)]);
+            return Err(format!("answered {status}: {said}").into());
+        }
+        let (mut first, mut done) = (Seek::new(&target.first), Seek::new(&target.done));
+        let mut first_came = None;
+        let mut bytes = 0;
+        let mut last = Bytes::new();
+        while let Some(frame) = response.frame().await {
+            let Ok(piece) = frame?.into_data() else {
+                continue;
+            };
+            bytes += piece.len() as u64;
+            if first_came.is_none() && first.feed(&piece) {
+                first_came = Some(started.elapsed());
+            }
+            done.feed(&piece);
+            last = piece;
+        }
+        match first_came {
+            Some(first) if done.found() => Ok(Turn {
+                first,
+                whole: started.elapsed(),
+                bytes,
+            }),
+            _ => {
+                let said = String::from_utf8_lossy(&last[..last.len().min(REFUSAL_BYTES)]);
+                Err(format!("an answer that is not whole ended with: {said}").into())
+            }
+        }
+    }
+}
+
+/// Takes every certificate, and checks that the peer holds its key: the work of a visitor but for the chain.
+#[derive(Debug)]
+struct AnyAuthority(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyAuthority {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,95 @@
+//! An appliance that is booted to be measured.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::assemble::Assembled;
+use crate::boot::child::Booted;
+use crate::boot::{Event, Order};
+use crate::failure::{Failure, Outcome, While};
+use crate::instance::{Instance, Reach};
+
+/// How long a container may take before it is given up, in seconds.
+const PATIENCE_SECONDS: u64 = 120;
+
+/// A running container.
+pub(super) struct Machine {
+    booted: Booted,
+    started: Instant,
+    leader: u32,
+}
+
+impl Machine {
+    /// Boots `instance` and returns as soon as it has a PID 1.
+    pub(super) fn start(assembled: &Assembled, instance: &Instance) -> Outcome<Self> {
+        let console = File::create(instance.dir().join("console.log"))
+            .during("the console's log could not be made")?;
+        let started = Instant::now();
+        let booted = Booted::start(assembled.in_container(instance), console)?;
+        let leader = match awaited(&booted, |event| match event {
+            Event::Leader { pid } => Some(*pid),
+            _ => None,
+        }) {
+            Ok(leader) => leader,
+            Err(failure) => {
+                booted.stop(Order::Crash)?;
+                return Err(failure);
+            }
+        };
+        Ok(Self {
+            booted,
+            started,
+            leader,
+        })
+    }
+
+    /// Waits until its start-up jobs are done; returns how long that took since the container was started.
+    pub(super) fn ready(&self) -> Outcome<Duration> {
+        awaited(&self.booted, |event| (*event == Event::Ready).then_some(()))?;
+        Ok(self.age())
+    }
+
+    /// The time since the container was started.
+    pub(super) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The way to run commands inside.
+    pub(super) fn reach(&self) -> Reach {
+        Reach::Container {
+            leader: self.leader,
+        }
+    }
+
+    /// A command that runs a program of this machine in the container's network, and is killed with this process.
+    pub(super) fn beside(&self, program: &Path) -> Command {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "nsenter", "--target"])
+            .arg(self.leader.to_string())
+            .args(["--net", "--"])
+            .arg(program);
+        command
+    }
+
+    /// Stops it and waits until it is off.
+    pub(super) fn stop(self, order: Order) -> Outcome<()> {
+        self.booted.stop(order)
+    }
+}
+
+/// Waits for an event.
+fn awaited<T>(booted: &Booted, wanted: impl Fn(&Event) -> Option<T>) -> Outcome<T> {
+    loop {
+        match booted.event(Duration::from_secs(PATIENCE_SECONDS))? {
+            Some(event) => {
+                if let Some(found) = wanted(&event) {
+                    return Ok(found);
+                }
+            }
+            None => return Failure::because("the container did not finish its start-up"),
+        }
+    }
+}
