@@ -1,6 +1,7 @@
 //! One control group for each machine: whatever runs in it can be found and killed, whoever started it.
 
 use std::fs;
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -63,10 +64,13 @@ impl Cgroup {
         if !self.path.exists() {
             return Ok(());
         }
-        fs::write(self.path.join("cgroup.kill"), "1").during(format_args!(
-            "the processes in {} could not be killed",
-            self.path.display()
-        ))
+        match fs::write(self.path.join("cgroup.kill"), "1") {
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.path.exists() => Ok(()),
+            outcome => outcome.during(format_args!(
+                "the processes in {} could not be killed",
+                self.path.display()
+            )),
+        }
     }
 
     /// Kills what is inside and removes the group with all groups below it.
@@ -92,13 +96,45 @@ impl Cgroup {
     }
 }
 
-/// Removes a group and those below it, deepest first.
+/// Removes a group and those below it, deepest first. One that is gone already is well gone: the process that
+/// watched the machine may be removing it too.
 fn remove_tree(group: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(group)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
+    let gone_is_fine = |error: Error| match error.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    };
+    let entries = match fs::read_dir(group) {
+        Ok(entries) => entries,
+        Err(error) => return gone_is_fine(error),
+    };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.path().is_dir() {
             remove_tree(&entry.path())?;
         }
     }
-    fs::remove_dir(group)
+    fs::remove_dir(group).or_else(gone_is_fine)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_are_removed_and_absent_ones_are_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let group = dir.path().join("group");
+        fs::create_dir_all(group.join("payload/system.slice")).unwrap();
+        remove_tree(&group).unwrap();
+        assert!(!group.exists());
+        remove_tree(&group).unwrap();
+    }
+
+    #[test]
+    fn a_group_that_is_in_use_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        // A file stands for what keeps a group from being removed.
+        fs::write(dir.path().join("busy"), "").unwrap();
+        assert!(remove_tree(dir.path()).is_err());
+    }
 }

@@ -105,6 +105,19 @@ impl Instance {
             .during(format_args!("{} could not be made", self.dir.display()))
     }
 
+    /// Keeps every other process from using this machine until the returned file is closed; none if one does.
+    pub(crate) fn claim(&self) -> Outcome<Option<fs::File>> {
+        self.prepare()?;
+        let failed = || format!("{} could not be locked", self.dir.display());
+        // Beside the directory, which may be forgotten while the claim stands.
+        let lock = fs::File::create(self.dir.with_extension("lock")).during(failed())?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(lock)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error).during(failed()),
+        }
+    }
+
     /// Forgets all that the machine kept. It must not run.
     pub(crate) fn forget(&self) -> Outcome<()> {
         remove(&self.dir)

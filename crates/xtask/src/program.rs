@@ -41,6 +41,13 @@ pub(crate) fn capture(command: &mut Command) -> Outcome<Output> {
         .during(format_args!("{} could not be started", name(command)))
 }
 
+/// The beginning of a command line whose program gets `signal` when this process ends, however it does.
+pub(crate) fn ending_with_this(signal: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", signal]);
+    command
+}
+
 /// This program, also after it was built anew and its file replaced.
 pub(crate) fn own() -> PathBuf {
     PathBuf::from(format!("/proc/{}/exe", std::process::id()))
@@ -55,9 +62,16 @@ pub(crate) fn exists(name: &str) -> bool {
 
 /// The program's name without its directory.
 fn name(command: &Command) -> String {
-    std::path::Path::new(command.get_program())
+    let program = command.get_program();
+    // What setpriv runs is what matters.
+    let program = if program == "setpriv" {
+        command.get_args().nth(2).unwrap_or(program)
+    } else {
+        program
+    };
+    std::path::Path::new(program)
         .file_name()
-        .unwrap_or(command.get_program())
+        .unwrap_or(program)
         .to_string_lossy()
         .into_owned()
 }

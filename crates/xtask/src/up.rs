@@ -70,18 +70,39 @@ pub(crate) fn up(options: &Options) -> Outcome<()> {
         host::prepare(host::VIRTUAL_MACHINE)?;
     }
     let instance = Instance::named(&workspace, name);
-    refuse_second(&instance)?;
-    let stop = Stop::watch()?;
+    let Some(_claim) = instance.claim()? else {
+        let owner = instance.running().map_or_else(String::new, |running| {
+            format!(" (process {})", running.owner.pid())
+        });
+        return Failure::because(format!(
+            "the appliance is up already, or about to be{owner}. Stop it with: cargo xtask down"
+        ));
+    };
+    if options.fresh {
+        instance.forget()?;
+        instance.prepare()?;
+    }
+    // From now on `down` finds this process.
+    instance.note(None, Some(options.listen))?;
+    let outcome = up_claimed(options, &workspace, &instance, purpose, began);
+    instance.unnote()?;
+    outcome
+}
+
+fn up_claimed(
+    options: &Options,
+    workspace: &Workspace,
+    instance: &Instance,
+    purpose: Purpose,
+    began: Instant,
+) -> Outcome<()> {
     // QEMU listens by itself; whether the port is free is tried in both cases before the long work begins.
     let forward = Forward::listen(options.listen)?;
     let forward = (!options.vm).then_some(forward);
-    if options.fresh {
-        instance.forget()?;
-    }
-    instance.prepare()?;
-    let assembled = assemble(&workspace, purpose)?;
-    stop.check()?;
-    let mut up = start(&assembled, instance, forward, options)?;
+    let assembled = assemble(workspace, purpose)?;
+    // Until here a signal may end this process as it ends any; a machine is to be stopped in order.
+    let stop = Stop::watch()?;
+    let mut up = start(&assembled, instance.clone(), forward, options)?;
     let outcome = up.serve(&stop, began);
     println!("• Shutting the machine down …");
     let stopped = up.booted.stop(if outcome.is_ok() {
@@ -89,24 +110,13 @@ pub(crate) fn up(options: &Options) -> Outcome<()> {
     } else {
         Order::Crash
     });
-    up.instance.unnote()?;
     outcome?;
     stopped?;
     println!(
         "  off. Its bots and conversations are kept in {} for the next time",
-        up.instance.dir().display()
+        instance.dir().display()
     );
     Ok(())
-}
-
-fn refuse_second(instance: &Instance) -> Outcome<()> {
-    match instance.running() {
-        Some(running) if running.owner.alive() => Failure::because(format!(
-            "the appliance is up already (process {}). Stop it with: cargo xtask down",
-            running.owner.pid()
-        )),
-        _ => Ok(()),
-    }
 }
 
 fn start(

@@ -86,8 +86,9 @@ impl Workspace {
         let target = self.host_target()?;
         let mut packages: Vec<_> = programs.iter().map(|program| &*program.package).collect();
         packages.dedup();
-        let mut command = Command::new(cargo());
+        let mut command = program::ending_with_this("TERM");
         command
+            .arg(cargo())
             .args(["build", "--release", "--target", &target])
             // With --target the flags reach the services alone: build scripts and macros stay dynamic.
             .env("RUSTFLAGS", "-C target-feature=+crt-static")

@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -10,6 +10,7 @@ use super::supervise::{Running, supervise};
 use crate::cgroup::Cgroup;
 use crate::failure::{Outcome, While};
 use crate::mounts;
+use crate::program;
 use crate::root::hold;
 
 /// What the appliance's own sandboxes need and nspawn does not give by default. Without `bpf` systemd's IP
@@ -85,9 +86,9 @@ pub(crate) fn boot(container: &Container) -> Outcome<()> {
 
 /// Starts systemd-nspawn; its console goes to standard error.
 fn start(root: &Path, notify_socket: &Path) -> Outcome<Child> {
-    // setpriv: a container must not outlive the process that watches it.
-    Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "systemd-nspawn"])
+    // A container must not outlive the process that watches it.
+    program::ending_with_this("KILL")
+        .arg("systemd-nspawn")
         .arg("--directory")
         .arg(root)
         .args([

@@ -13,6 +13,7 @@ use super::{Event, report};
 use crate::cgroup::Cgroup;
 use crate::failure::{Failure, Outcome, While};
 use crate::mounts;
+use crate::program;
 
 /// The guest's memory, in MiB: a browser runs in it.
 const MEMORY_MIB: u32 = 3072;
@@ -112,9 +113,9 @@ fn start(guest: &Guest, accelerator: &str, sockets: &Path) -> Outcome<Child> {
             address.port()
         ));
     }
-    let mut command = Command::new("setpriv");
+    let mut command = program::ending_with_this("KILL");
     command
-        .args(["--pdeathsig", "KILL", "qemu-system-x86_64"])
+        .arg("qemu-system-x86_64")
         .args(["-nodefaults", "-display", "none", "-machine", "q35"])
         .args(["-accel", accelerator, "-cpu", "max"])
         .args([

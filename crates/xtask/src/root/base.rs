@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use super::{cached, prune, remove};
 use crate::failure::{Outcome, While};
@@ -155,9 +154,10 @@ fn make(purpose: Purpose, target: &Path) -> Outcome<()> {
     // What goes into the root before its packages, so that the initial RAM disk is made once and right.
     let early = tempfile::tempdir().during("no temporary directory")?;
     // A mount namespace of its own: when mmdebstrap is killed its /proc and /sys go too.
-    let mut command = Command::new("unshare");
+    let mut command = program::ending_with_this("TERM");
     command
         .args([
+            "unshare",
             "--mount",
             "--propagation",
             "private",

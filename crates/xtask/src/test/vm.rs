@@ -116,6 +116,13 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
     let name = format!("vm:{stem} ({})", way.name());
     println!("\n  ── {name}");
     let instance = Instance::named(&context.workspace, &format!("test-{stem}-{}", way.name()));
+    let Some(_claim) = instance.claim()? else {
+        return Ok(Verdict::failed(
+            &name,
+            Duration::ZERO,
+            "another run of this test is under way",
+        ));
+    };
     instance.forget()?;
     instance.prepare()?;
     instance.note(None, None)?;

@@ -58,7 +58,7 @@ pub(super) fn decisions(tree: &Tree) -> Vec<Finding> {
 
 /// A `main.rs` is a door.
 pub(super) fn doors(tree: &Tree) -> Vec<Finding> {
-    tree.ending("/main.rs")
+    tree.ending("/src/main.rs")
         .filter(|(path, _)| path.starts_with("crates/"))
         .filter(|(_, text)| text.lines().count() > DOOR_LINES)
         .map(|(path, text)| {

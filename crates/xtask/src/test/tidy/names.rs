@@ -100,7 +100,9 @@ pub(super) fn stems(tree: &Tree) -> Vec<Finding> {
         let program = text
             .lines()
             .filter_map(|line| line.strip_prefix("ExecStart="))
-            .find_map(|line| line.split_whitespace().next());
+            .find_map(|line| line.split_whitespace().next())
+            // With what privileges it starts is another matter (systemd.service(5), special prefixes).
+            .map(|program| program.trim_start_matches(['-', ':', '+', '!', '|']));
         if program != Some(&format!("@bindir@/casemate-{stem}")) {
             findings.push(Finding::new(
                 path,
@@ -184,7 +186,7 @@ mod tests {
         ("crates/ipc/src/lib.rs", ""),
         (
             "systemd/casemate-gate.service",
-            "[Service]\nExecStart=@bindir@/casemate-gate --x\n[Install]\n",
+            "[Service]\nExecStart=!@bindir@/casemate-gate --x\n[Install]\n",
         ),
         ("systemd/casemate-gate.service.d/50-grant.conf", ""),
         ("systemd/casemate-.service.d/10-forbid.conf", ""),
