@@ -20,7 +20,7 @@ use super::rounds::{self, Round};
 use super::usage::{self, Memory};
 use crate::assemble::{Assembled, assemble};
 use crate::boot::Order;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::instance::Instance;
 use crate::progress::{note, step};
 use crate::root::base::Purpose;
@@ -83,11 +83,14 @@ pub(super) fn run(options: &Options) -> Outcome<Vec<Figure>> {
     // Before any thread starts: control groups are looked at in a namespace of this process's own.
     mounts::enter_private_namespace()?;
     let hierarchy = mounts::unified_cgroups()?;
-    let stop = Stop::watch()?;
     let workspace = Workspace::find()?;
     let assembled = assemble(&workspace, Purpose::Container)?;
     let (_, built) = workspace.build()?;
+    let stop = Stop::watch()?;
     let instance = Instance::named(&workspace, "bench");
+    let Some(_claim) = instance.claim()? else {
+        return Failure::because("a benchmark is under way already");
+    };
     instance.forget()?;
     instance.prepare()?;
     instance.note(None, None)?;
@@ -142,7 +145,7 @@ impl Bench<'_> {
         let _stand_in = step("Booting it until it answers", || {
             self.visitors.until_first(machine, &BUILT_IN)?;
             seen.first_answer = machine.age();
-            let stand_in = StandIn::start(machine, &self.built)?;
+            let stand_in = StandIn::start(machine, &self.built, self.options.slow)?;
             self.visitors.until_first(machine, &PROVIDED)?;
             seen.first_provided = machine.age();
             machine.ready()?;

@@ -5,7 +5,7 @@ use super::booted::Machine;
 use super::figure::{Bar, Figure};
 use crate::assemble::assemble;
 use crate::boot::Order;
-use crate::failure::{Outcome, While};
+use crate::failure::{Failure, Outcome, While};
 use crate::host;
 use crate::instance::Instance;
 use crate::root::base::Purpose;
@@ -26,8 +26,12 @@ pub(super) fn run(_options: &Options) -> Outcome<Vec<Figure>> {
     host::prepare(host::CONTAINER)?;
     let assembled = assemble(&workspace, Purpose::Container)?;
     let instance = Instance::named(&workspace, "bench-boot");
+    let Some(_claim) = instance.claim()? else {
+        return Failure::because("this benchmark is under way already");
+    };
     instance.forget()?;
     instance.prepare()?;
+    instance.note(None, None)?;
     let machine = Machine::start(&assembled, &instance)?;
     let measured = machine.ready().and_then(|time| {
         let count: f64 = machine

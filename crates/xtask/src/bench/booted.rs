@@ -10,6 +10,7 @@ use crate::boot::child::Booted;
 use crate::boot::{Event, Order};
 use crate::failure::{Failure, Outcome, While};
 use crate::instance::{Instance, Reach};
+use crate::program;
 
 /// How long a container may take before it is given up, in seconds.
 const PATIENCE_SECONDS: u64 = 120;
@@ -64,13 +65,13 @@ impl Machine {
     }
 
     /// A command that runs a program of this machine in the container's network, and is killed with this process.
-    pub(super) fn beside(&self, program: &Path) -> Command {
-        let mut command = Command::new("setpriv");
+    pub(super) fn beside(&self, path: &Path) -> Command {
+        let mut command = program::ending_with_this("KILL");
         command
-            .args(["--pdeathsig", "KILL", "nsenter", "--target"])
+            .args(["nsenter", "--target"])
             .arg(self.leader.to_string())
             .args(["--net", "--"])
-            .arg(program);
+            .arg(path);
         command
     }
 

@@ -39,6 +39,10 @@ pub(crate) struct Options {
     /// Connections, each one turn after the other
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     connections: u32,
+    /// Let the provider's words come one by one, 40 ms apart, as real ones do, instead of all at once. Turns a second are
+    /// then a matter of the connections alone, and turns for each second of processor time one of passing words on
+    #[arg(long)]
+    slow: bool,
 }
 
 /// A benchmark: its name, and how it is run.

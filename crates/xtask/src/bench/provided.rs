@@ -60,10 +60,12 @@ pub(super) struct StandIn(Child);
 
 impl StandIn {
     /// Starts it in the container's network, outside the container's control group: nobody's work.
-    pub(super) fn start(machine: &Machine, built: &Path) -> Outcome<Self> {
+    /// A `slow` one pauses before each word.
+    pub(super) fn start(machine: &Machine, built: &Path, slow: bool) -> Outcome<Self> {
+        let mode = if slow { "slow" } else { "answers" };
         let child = machine
             .beside(&built.join(PROGRAM))
-            .args(["--listen", ADDRESS])
+            .args(["--listen", ADDRESS, "--mode", mode])
             .stdin(Stdio::null())
             .spawn()
             .during("the stand-in for a provider could not be started")?;
