@@ -127,8 +127,9 @@ with subtest("a name that is no bot's is refused everywhere"):
     wait_until_gone("after")
 
 with subtest("no service may start units: the one that asks can only signal process 1"):
-    t.assertEqual(machine.get_unit_property("casemate-bots.service", "CapabilityBoundingSet"), "cap_kill")
-    t.assertEqual(machine.get_unit_property("casemate-bots.service", "DynamicUser"), "yes")
+    t.assertEqual(machine.get_unit_property("casemate-bots.service", "CapabilityBoundingSet"), "")
+    t.assertEqual(machine.get_unit_property("casemate-bots.service", "PrivateUsers"), "yes")
+    t.assertEqual(machine.get_unit_property("casemate-bots.service", "PrivateNetwork"), "yes")
     t.assertLessEqual(set(machine.get_unit_property("casemate-bots.service", "RestrictAddressFamilies").split()), {"none"})
 
 with subtest("all of them are back after a restart, each with what it knew"):

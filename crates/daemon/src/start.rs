@@ -94,6 +94,8 @@ fn configure<C: DeserializeOwned>(
     check: impl Fn(&C) -> Result<(), String>,
 ) -> Result<C, ConfigError> {
     let mut paths = arguments.config.clone();
+    // A file that was asked for has to be there, whatever defaults there are.
+    let file = if paths.is_empty() { file } else { ConfigFile::Required };
     if paths.is_empty() {
         paths.push(PathBuf::from(format!("/etc/casemate/{stem}.toml")));
     }

@@ -20,6 +20,12 @@ use crate::{Config, Route, headers, route};
 /// the widget sends less.
 pub(crate) const BODY_BYTES: usize = 64 * 1024;
 
+/// How much of a body that is refused is read all the same, in bytes.
+const DISCARD_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// Bots whose connections are remembered. A machine has fewer; names that lead
 /// to no bot are never remembered.
 const CLIENTS_MAX: usize = 1024;
@@ -59,7 +65,10 @@ impl Bots {
             Route::Unknown => ipc::problem(StatusCode::NOT_FOUND, "There is nothing here."),
             Route::Slash(bot) => redirect(&bot, query.as_deref()),
             Route::Bot(..) if !allowed(&parts.method) => not_allowed(),
-            Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => too_large(),
+            Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => {
+                discard(body).await;
+                too_large()
+            }
             Route::Bot(bot, rest) => match below(rest, query.as_deref()) {
                 Some(uri) => {
                     headers::to_service(&mut parts.headers, client, &id);
@@ -121,6 +130,23 @@ fn bounded(body: Incoming) -> Body {
         return ipc::empty();
     }
     Limited::new(body, BODY_BYTES).boxed_unsync()
+}
+
+/// Reads what a client is bent on sending, within bounds: many hear an answer
+/// only once they have sent all, and a connection closed before is an error to
+/// them that says nothing.
+async fn discard(mut body: Incoming) {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
+            if bytes > DISCARD_BYTES {
+                break;
+            }
+        }
+    };
+    // Whether it ended or ran out of time, the answer is the same.
+    let _ = tokio::time::timeout(DISCARD_TIME, read).await;
 }
 
 fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
