@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::failure::{Outcome, While};
+use crate::failure::{Failure, Outcome, While};
 use crate::instance::{Instance, Reach};
 use crate::progress::note;
 
@@ -13,7 +13,8 @@ const ADD_KNOWLEDGE: &str = "casemate knowledge add demo /usr/share/casemate/han
 const KNOWLEDGE: &str = "sha256sum /usr/share/casemate/handbook/*.md";
 
 /// Returns once both answer that they are ready: systemd waits for their own word.
-const SERVING: &str = "timeout 60 systemctl start casemate-gate.service casemate-chat@demo.service";
+const SERVING: &str =
+    "timeout 300 systemctl start casemate-gate.service casemate-chat@demo.service";
 
 /// What was last taught to the demo bot, so that it is taught again only when that changed.
 const TAUGHT: &str = "demo-knowledge";
@@ -23,7 +24,11 @@ pub(crate) fn set_up(reach: &Reach, instance: &Instance) -> Outcome<()> {
     let taught = instance.dir().join(TAUGHT);
     let mut known = fs::read_to_string(&taught).unwrap_or_default();
     if reach.run(HAS_BOT)?.status != 0 {
-        reach.succeed(ADD_BOT)?;
+        let added = reach.run(ADD_BOT)?;
+        // On an emulated machine the bot may take longer to serve than the tool waits for it.
+        if added.status != 0 && reach.run(HAS_BOT)?.status != 0 {
+            return Failure::because(format!("the demo bot was not added: {}", added.output));
+        }
         known.clear();
     }
     reach.succeed(SERVING)?;
