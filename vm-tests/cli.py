@@ -95,9 +95,9 @@ machine.wait_for_unit("multi-user.target")
 machine.wait_for_open_port(443)
 
 with subtest("each command's help says what it does"):
-    for command, words in HELP.items():
+    for command, topics in HELP.items():
         said = machine.succeed(f"casemate {command} --help")
-        for word in words:
+        for word in topics:
             t.assertIn(word, said, f"casemate {command} --help")
     t.assertRegex(machine.succeed("casemate --version"), r"^casemate \d+\.\d+\.\d+\n$")
 
@@ -152,7 +152,7 @@ with subtest("a bot that cannot be added is told why, and nothing changes"):
     machine.succeed("printf 'title = \"caf\\351\"' > /tmp/wrong.toml")
     refused("casemate bot add new --file /tmp/wrong.toml", "UTF-8")
     # What cannot be parsed at all ends with 2, as command lines do that are wrong.
-    for options, words in [
+    for options, why in [
         ("new --title x --language klingon", "not a language"),
         ("new --title x --origin shop.example", "https://shop.example"),
         ("New --title x", "bot's name"),
@@ -160,7 +160,7 @@ with subtest("a bot that cannot be added is told why, and nothing changes"):
     ]:
         status, said = run(f"casemate bot add {options}")
         t.assertEqual(status, 2, said)
-        t.assertIn(words, said)
+        t.assertIn(why, said)
     status, said = run("casemate stauts")
     t.assertEqual(status, 2, said)
     t.assertIn("status", said)
@@ -174,9 +174,9 @@ with subtest("one bad document among good ones costs none of them"):
     files = " ".join(f"/tmp/documents/{name}" for name in [*DOCUMENTS, "folder.md", "absent.md"])
     status, said = run(f"casemate knowledge add shop {files}")
     t.assertEqual(status, 1, said)
-    for name, (_, why) in DOCUMENTS.items():
+    for name, (_, reason) in DOCUMENTS.items():
         (line,) = [line for line in said.split("\n") if line.startswith(f"/tmp/documents/{name}:")]
-        t.assertIn(why or f"added as {name}", line)
+        t.assertIn(reason or f"added as {name}", line)
     t.assertIn("/tmp/documents/absent.md: not added: No such file", said)
     t.assertIn("/tmp/documents/folder.md: not added: Is a directory", said)
     t.assertIn("8 of 10 documents were not added", said)
