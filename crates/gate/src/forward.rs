@@ -124,12 +124,13 @@ impl Bots {
     }
 }
 
-/// A body that breaks off with an error once it is longer than [`BODY_BYTES`].
+/// A body whose length the visitor did not tell. The bot refuses it by the same
+/// limit and hears it out; here it breaks off where hearing it out ends.
 fn bounded(body: Incoming) -> Body {
     if body.is_end_stream() {
         return ipc::empty();
     }
-    Limited::new(body, BODY_BYTES).boxed_unsync()
+    Limited::new(body, DISCARD_BYTES).boxed_unsync()
 }
 
 /// Reads what a client is bent on sending, within bounds: many hear an answer

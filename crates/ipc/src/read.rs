@@ -44,25 +44,51 @@ impl BodyError {
     }
 }
 
-/// Reads a whole body of at most `bytes` bytes within `time`. A longer one is
-/// refused by its declared length before any of it is read.
+/// How much of a body that is too long is read all the same, in bytes: many
+/// clients hear an answer only once they have sent all.
+pub const DISCARD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Reads a whole body of at most `bytes` bytes within `time`. Of a longer one
+/// nothing is kept, but as much as [`DISCARD_BYTES`] of it is read.
 ///
 /// # Errors
 /// As [`BodyError`] lists, but never [`BodyError::Malformed`].
-pub async fn read_body<B>(body: B, bytes: usize, time: Duration) -> Result<Bytes, BodyError>
+pub async fn read_body<B>(mut body: B, bytes: usize, time: Duration) -> Result<Bytes, BodyError>
 where
     B: hyper::body::Body<Data = Bytes> + Send + Unpin,
     B::Error: Into<BoxError>,
 {
-    if body.size_hint().lower() > bytes as u64 {
-        return Err(BodyError::TooLarge(bytes));
-    }
-    tokio::time::timeout(time, collect(body, bytes))
+    let until = tokio::time::Instant::now() + time;
+    let read = async {
+        if body.size_hint().lower() > bytes as u64 {
+            return Err(BodyError::TooLarge(bytes));
+        }
+        collect(&mut body, bytes).await
+    };
+    let read = tokio::time::timeout_at(until, read)
         .await
-        .map_err(|_| BodyError::Slow(time))?
+        .map_err(|_| BodyError::Slow(time))?;
+    if matches!(read, Err(BodyError::TooLarge(_))) {
+        // Whether it ended or ran out of time, the error is the same.
+        let _ = tokio::time::timeout_at(until, discard(&mut body)).await;
+    }
+    read
 }
 
-async fn collect<B>(mut body: B, bytes: usize) -> Result<Bytes, BodyError>
+async fn discard<B>(body: &mut B)
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+{
+    let mut length = 0_usize;
+    while let Some(Ok(frame)) = body.frame().await {
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > DISCARD_BYTES {
+            break;
+        }
+    }
+}
+
+async fn collect<B>(body: &mut B, bytes: usize) -> Result<Bytes, BodyError>
 where
     B: hyper::body::Body<Data = Bytes> + Send + Unpin,
     B::Error: Into<BoxError>,
@@ -136,6 +162,19 @@ mod tests {
         drop(sender);
         let refused = read_body(body, 4, TIME).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_client_may_send_to_the_end_what_is_not_kept() {
+        let (mut sender, body) = stream(1);
+        let send = async {
+            for _ in 0..64 {
+                sender.send(vec![b'a'; 4096]).await.unwrap();
+            }
+            drop(sender);
+        };
+        let (refused, ()) = tokio::join!(read_body(body, 4, TIME), send);
+        assert!(matches!(refused, Err(BodyError::TooLarge(4))));
     }
 
     #[tokio::test]
