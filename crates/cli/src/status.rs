@@ -19,8 +19,9 @@ struct Status {
 
 /// Shows services and bots. The exit code is 1 when one of them does not serve.
 pub(crate) async fn show(places: &Places, json: bool) -> Result<ExitCode, Error> {
-    let services = units::services()?;
+    // Bots first: a bot that nobody has asked since the start is started by asking.
     let bots = bots::all(places).await?;
+    let services = units::services()?;
     let well = services.iter().all(Unit::is_well) && bots.iter().all(Bot::is_well);
     let status = Status {
         well,
