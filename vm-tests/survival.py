@@ -22,6 +22,9 @@ SOON, STARTED, OFTEN = 15, 120, 10
 # How often a service may die before it must still be back within OFTEN.
 DEATHS = 10
 
+# Seconds after which the first boots end: about when a container makes its keys and its certificate.
+FIRST_BOOTS = (0.8, 1.2, 1.6, 2.0, 2.4)
+
 # Visitors who ask at the same time, and seconds for which they do before the machine is ended.
 VISITORS, LOAD_SECONDS = 4, 5
 
@@ -224,9 +227,19 @@ def ask_and_kill(unit: str) -> tuple[dict[str, str], Events]:
     return asked, events(stream)
 
 
-machine.start()
-machine.wait_for_unit("multi-user.target")
-machine.wait_for_open_port(443)
+with subtest("a machine that ends again and again in its first boot is whole in the end"):
+    for seconds in FIRST_BOOTS:
+        machine.start()
+        time.sleep(seconds)
+        machine.crash()
+    machine.start()
+    machine.execute("true")
+    machine.crash()
+    machine.start()
+    machine.wait_for_unit("multi-user.target")
+    machine.wait_for_open_port(443)
+    machine.succeed("casemate status", "casemate bot add early --title Early")
+    wait_for_answers("early")
 
 with subtest("two bots: one whose provider takes its time, one that answers at once"):
     put("/etc/casemate/llm.toml", PROVIDER)
