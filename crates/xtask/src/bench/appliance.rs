@@ -172,18 +172,22 @@ impl Bench<'_> {
 
     fn rounds(&self, machine: &Machine, stack: Option<&Stack>, seen: &mut Seen) -> Outcome<()> {
         let rounds = self.options.rounds;
-        for number in 1..=rounds {
+        // A stack that compiles while it runs needs a while to show what it can: the first round does not count.
+        for number in 0..=rounds {
             note_load(number, rounds);
             let reach = machine.reach();
             let appliance = || usage::processor(&reach);
-            seen.built_in
-                .push(self.round(machine, &BUILT_IN, appliance)?);
-            seen.provided
-                .push(self.round(machine, &PROVIDED, appliance)?);
-            if let Some(stack) = stack {
+            let built_in = self.round(machine, &BUILT_IN, appliance)?;
+            let provided = self.round(machine, &PROVIDED, appliance)?;
+            let beside = stack.map(|stack| {
                 let one = || Ok([("all its processes".to_owned(), stack.processor()?)].into());
-                seen.beside
-                    .push(self.round(machine, &beside::SERVICE, one)?);
+                self.round(machine, &beside::SERVICE, one)
+            });
+            let beside = beside.transpose()?;
+            if number > 0 {
+                seen.built_in.push(built_in);
+                seen.provided.push(provided);
+                seen.beside.extend(beside);
             }
         }
         sleep(IDLE);
@@ -230,7 +234,11 @@ fn note_load(number: u32, rounds: u32) {
     let average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let average = average.split(' ').next().unwrap_or("?");
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("• Round {number} of {rounds} (load average {average}, {processors} processors) …");
+    let title = match number {
+        0 => "A round to warm up".to_owned(),
+        number => format!("Round {number} of {rounds}"),
+    };
+    println!("• {title} (load average {average}, {processors} processors) …");
 }
 
 /// All figures, in the order of the questions: how fast, how big, how soon, how much better.
