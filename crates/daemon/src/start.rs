@@ -95,7 +95,11 @@ fn configure<C: DeserializeOwned>(
 ) -> Result<C, ConfigError> {
     let mut paths = arguments.config.clone();
     // A file that was asked for has to be there, whatever defaults there are.
-    let file = if paths.is_empty() { file } else { ConfigFile::Required };
+    let file = if paths.is_empty() {
+        file
+    } else {
+        ConfigFile::Required
+    };
     if paths.is_empty() {
         paths.push(PathBuf::from(format!("/etc/casemate/{stem}.toml")));
     }
