@@ -112,7 +112,7 @@ impl Visitors {
         struct Empty {}
 
         let begin: Begin = body(request).await?;
-        let (conversation, token) = (ConversationId::random()?, Token::random()?);
+        let (conversation, token) = (ConversationId::begin(now())?, Token::random()?);
         match begin {
             Begin::Empty(Empty {}) => {
                 self.bot
