@@ -17,10 +17,10 @@ PORT = 9100
 # How the stand-in's sentence begins, which it says word by word in over a second.
 WORDS = "Our returns desk accepts"
 
-# Seconds in which a service must be back by itself, the whole appliance after a start, and a service that has died often.
-SOON, STARTED, OFTEN = 15, 120, 10
-# How often a service may die before it must still be back within OFTEN.
-DEATHS = 10
+# Seconds in which a service must be back by itself, and the whole appliance after a start.
+SOON, STARTED = 60, 180
+# How often a service dies, and how many seconds later than the first time it may be back.
+DEATHS, OFTEN = 10, 10
 
 # Seconds after which the first boots end: about when a container makes its keys and its certificate.
 FIRST_BOOTS = (0.8, 1.2, 1.6, 2.0, 2.4)
@@ -325,22 +325,27 @@ def forms(text: str) -> list[str]:
     return [text, text.encode().hex(), wide, *(one.replace("+", "\\+") for one in coded)]
 
 
-def found(text: str) -> str:
-    """Files, and the journal, that hold a text in any of its forms."""
-    pattern = shlex.quote("|".join(forms(text)))
+def found(*texts: str) -> str:
+    """Files, and the journal, that hold one of the texts in any of its forms."""
+    pattern = shlex.quote("|".join(form for text in texts for form in forms(text)))
     machine.succeed("journalctl --sync; sync")
     files = machine.succeed(
-        f"grep --recursive --files-with-matches --text --perl-regexp --devices=skip --no-messages {pattern} {PLACES} || true"
+        f"LC_ALL=C grep --recursive --files-with-matches --text --perl-regexp --devices=skip --no-messages {pattern} {PLACES} || true"
     )
-    journal = machine.succeed(f"journalctl --all --output=export --no-pager | grep --text --perl-regexp --count {pattern} || true")
+    journal = machine.succeed(f"journalctl --all --output=export --no-pager | LC_ALL=C grep --text --perl-regexp --count {pattern} || true")
     return files + (f"the journal, {journal.strip()} times\n" if journal.strip() != "0" else "")
 
 
-def on_disk(text: str) -> bool:
-    """Whether a text is anywhere on the machine's own disk, deleted or not."""
-    disk = machine.succeed("lsblk --nodeps --noheadings --paths --output NAME,TYPE,RO | awk '$2 == \"disk\" && $3 == 0 { print $1 }'")
+def on_disk(*texts: str) -> bool:
+    """Whether one of the texts is anywhere on the machine's own disk, in a file or in what one has left behind."""
+    disks = machine.succeed("lsblk --nodeps --noheadings --paths --output NAME,TYPE,RO | awk '$2 == \"disk\" && $3 == 0 { print $1 }'")
+    t.assertTrue(disks.split(), "the machine has no disk")
     machine.succeed("sync")
-    return machine.execute(f"cat {' '.join(disk.split())} | grep --text --fixed-strings --quiet {text}")[0] == 0
+    # Without --text: what is empty would be a line of gigabytes.
+    patterns = " ".join(f"--regexp={text}" for text in texts)
+    status, said = machine.execute(f"LC_ALL=C grep --fixed-strings --quiet {patterns} {' '.join(disks.split())} 2>&1")
+    t.assertLess(status, 2, said)
+    return status == 0
 
 
 def crash_chat() -> None:
@@ -379,8 +384,7 @@ with subtest("control: what is written in the clear is found"):
 
 with subtest("the secret is nowhere in the clear, and neither is a visitor's token"):
     crash_chat()
-    for canary in canaries:
-        t.assertEqual(found(canary), "")
+    t.assertEqual(found(*canaries), "")
     t.assertEqual(machine.succeed("swapon --show --noheadings"), "")
     for service in ("gate", "chat@quick", "llm", "dialer"):
         for name, value in (("MemorySwapMax", "0"), ("LimitCORE", "0")):
@@ -398,12 +402,10 @@ with subtest("not even in a core dump, where the machine makes them"):
             machine.succeed(f"cat /run/pattern > {pattern}")
             # Control: a process that dies like that without being forbidden to leave a core.
             machine.execute(f"ulimit -c unlimited; KEPT={CONTROL} bash -c 'kill -SEGV $$'")
-            machine.wait_until_succeeds("ls /var/tmp/cores | grep .", timeout=30)
-            t.assertIn("/var/tmp/cores/", found(CONTROL))
+            machine.wait_until_succeeds(f"grep --recursive --text --quiet {CONTROL} /var/tmp/cores", timeout=30)
             machine.succeed("rm /var/tmp/cores/*")
             crash_chat()
             t.assertEqual(machine.succeed("ls /var/tmp/cores"), "")
-            t.assertEqual(found(SECRET), "")
         put("/run/pattern", usual)
         machine.succeed(f"cat /run/pattern > {pattern}")
 
@@ -412,16 +414,16 @@ with subtest("not even on the bare disk"):
         put("/var/tmp/deleted", CONTROL)
         machine.succeed("sync", "rm /var/tmp/deleted")
         t.assertTrue(on_disk(CONTROL), "a file that was deleted is still there")
-        for canary in canaries:
-            t.assertFalse(on_disk(canary), "it is on the disk in the clear")
+        t.assertFalse(on_disk(*canaries), "it is on the disk in the clear")
 
 with subtest("and the secret is there for whoever holds its token"):
     t.assertEqual([SECRET in one["text"] for one in stored("quick", told[0][1])], [True, True])
 
-with subtest("a service that has died often is still back soon"):
-    for death in range(DEATHS):
+with subtest("a service that has died often is back as soon as one that has died once"):
+    times = []
+    for _death in range(DEATHS):
         before = main_pid("casemate-chat@quick.service")
         begun_at = time.monotonic()
         machine.succeed(f"kill -KILL {before}", f"{CURL} --fail --output /dev/null --retry 20 --retry-delay 1 {URL}/quick/healthz")
-        took = time.monotonic() - begun_at
-        t.assertLess(took, OFTEN, f"after {death + 1} deaths it was back only after {took:.1f} s")
+        times.append(round(time.monotonic() - begun_at, 1))
+    t.assertLess(max(times), times[0] + OFTEN, str(times))
