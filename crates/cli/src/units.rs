@@ -98,6 +98,10 @@ fn one(text: &str) -> Option<Unit> {
             _ => {}
         }
     }
+    if matches!(unit.state.as_str(), "inactive" | "failed") {
+        // What it said last is no longer true.
+        unit.says.clear();
+    }
     (!unit.service.is_empty()).then_some(unit)
 }
 
@@ -107,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    const SHOWN: &str = "Type=notify\nNRestarts=2\nStatusText=serving HTTPS\nResult=success\nMemoryCurrent=4096\nId=casemate-gate.service\nLoadState=loaded\nActiveState=active\nActiveEnterTimestamp=@1790000000\n\nType=oneshot\nId=casemate-bots.service\nLoadState=loaded\nActiveState=inactive\nMemoryCurrent=[not set]\n\nId=casemate-x.service\nLoadState=not-found\nActiveState=inactive\n";
+    const SHOWN: &str = "Type=notify\nNRestarts=2\nStatusText=serving HTTPS\nResult=success\nMemoryCurrent=4096\nId=casemate-gate.service\nLoadState=loaded\nActiveState=active\nActiveEnterTimestamp=@1790000000\n\nType=oneshot\nId=casemate-bots.service\nLoadState=loaded\nActiveState=inactive\nStatusText=done\nMemoryCurrent=[not set]\n\nId=casemate-x.service\nLoadState=not-found\nActiveState=inactive\n";
 
     #[test]
     fn units_are_read_by_name() {
@@ -121,7 +125,7 @@ mod tests {
             ),
             ("bots", true, None)
         );
-        assert!(units[0].is_well());
+        assert!(units[0].is_well() && units[0].says.is_empty());
         let gate = &units[1];
         assert_eq!(
             (gate.service.as_str(), gate.restarts, gate.memory_bytes),
