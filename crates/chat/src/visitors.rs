@@ -265,5 +265,5 @@ async fn body<T: DeserializeOwned>(request: Request) -> Result<T, Error> {
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Error::MediaType("application/json"));
     }
-    Ok(ipc::read_json(request.into_body(), REQUEST_BYTES, REQUEST_TIME).await?)
+    Ok(ipc::read_object(request.into_body(), REQUEST_BYTES, REQUEST_TIME).await?)
 }

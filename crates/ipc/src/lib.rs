@@ -16,7 +16,7 @@ pub use body::{Body, BodySender, Closed, empty, full, json, problem, stream};
 pub use client::{Client, ClientError, Incoming};
 pub use error::BoxError;
 pub use peer::Peer;
-pub use read::{BodyError, DISCARD_BYTES, read_body, read_json};
+pub use read::{BodyError, DISCARD_BYTES, read_body, read_json, read_object};
 pub use serve::{DRAIN_TIME, Limits, serve};
 
 /// A request as a handler gets it.

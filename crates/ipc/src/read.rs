@@ -128,8 +128,35 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + Unpin,
     B::Error: Into<BoxError>,
 {
+    parse(&read_body(body, bytes, time).await?)
+}
+
+/// As [`read_json`], of a JSON object alone: serde takes an array of a struct's
+/// values for the struct, which no caller means.
+///
+/// # Errors
+/// As [`read_json`].
+pub async fn read_object<T, B>(body: B, bytes: usize, time: Duration) -> Result<T, BodyError>
+where
+    T: DeserializeOwned,
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Into<BoxError>,
+{
     let bytes = read_body(body, bytes, time).await?;
-    let text = std::str::from_utf8(&bytes)
+    if bytes
+        .trim_ascii_start()
+        .first()
+        .is_some_and(|first| *first != b'{')
+    {
+        // What is not JSON at all is told so.
+        parse::<serde::de::IgnoredAny>(&bytes)?;
+        return Err(BodyError::Malformed("it is not a JSON object".to_owned()));
+    }
+    parse(&bytes)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+    let text = std::str::from_utf8(bytes)
         .map_err(|error| BodyError::Malformed(format!("it is not UTF-8 ({error})")))?;
     serde_json::from_str(text).map_err(|error| BodyError::Malformed(error.to_string()))
 }
@@ -184,6 +211,20 @@ mod tests {
             read_body(body, 9, TIME).await,
             Err(BodyError::Slow(_))
         ));
+    }
+
+    #[tokio::test]
+    async fn an_array_is_no_object() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let object = read_object::<Named, _>(full(" {\"name\":\"a\"}"), 99, TIME).await;
+        assert_eq!(object.unwrap().name, "a");
+        for text in ["[\"a\"]", "[]", "null", "\"a\"", "[", "x", ""] {
+            let refused = read_object::<Named, _>(full(text), 99, TIME).await;
+            assert!(matches!(refused, Err(BodyError::Malformed(_))), "{text:?}");
+        }
     }
 
     #[tokio::test]
