@@ -59,16 +59,16 @@ struct Up {
 /// Builds, boots, prints how to use the appliance, and stays until asked to end.
 pub(crate) fn up(options: &Options) -> Outcome<()> {
     let began = Instant::now();
+    host::prepare(host::CONTAINER)?;
+    if options.vm {
+        host::prepare(host::VIRTUAL_MACHINE)?;
+    }
     let workspace = Workspace::find()?;
     let (name, purpose) = if options.vm {
         (VIRTUAL_MACHINE, Purpose::VirtualMachine)
     } else {
         (CONTAINER, Purpose::Container)
     };
-    host::prepare(host::CONTAINER)?;
-    if options.vm {
-        host::prepare(host::VIRTUAL_MACHINE)?;
-    }
     let instance = Instance::named(&workspace, name);
     let Some(_claim) = instance.claim()? else {
         let owner = instance.running().map_or_else(String::new, |running| {
