@@ -70,6 +70,8 @@ with subtest("many that come at once, and while the service manager reloads, all
         f"for bot in {' '.join(crowd)}; do echo 'title = \"One of many\"' > {MADE}/.new; mv {MADE}/.new {MADE}/$bot.toml; sleep 0.05; done"
     )
     wait_for_sockets(*crowd)
+    # A change in the moment between the job's last look and its end is seen with the next change only.
+    machine.wait_until_succeeds("systemctl show --property=ActiveState --value casemate-bots.service | grep inactive", timeout=SOON)
     machine.succeed(f"rm {MADE}/crowd-*.toml")
     for bot in crowd:
         wait_until_gone(bot)

@@ -135,7 +135,7 @@ impl Error {
     #[must_use]
     pub fn response(&self) -> Response {
         if self.status().is_server_error() {
-            tracing::error!(error = %self, "a request was not done");
+            tracing::error!("a request was not done: {self}");
         }
         let mut response = ipc::problem(self.status(), &self.detail());
         match self {

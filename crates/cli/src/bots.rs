@@ -56,7 +56,7 @@ pub(crate) async fn run(
             if json {
                 output::json(&serde_json::json!({ "bots": bots }));
             } else {
-                println!("{}", text(&bots));
+                output::say!("{}", text(&bots));
             }
         }
         BotCommand::Remove { bot, erase } => remove(bot, *erase, places, json).await?,
@@ -191,9 +191,9 @@ async fn add(options: &BotAdd, places: &Places, json: bool) -> Result<(), Error>
             &serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": status }),
         );
     } else {
-        println!("{bot} is up, at https://HOST/b/{bot}/ where HOST is this appliance's name.");
-        println!("Give it documents:  casemate knowledge add {bot} FILE…");
-        println!(
+        output::say!("{bot} is up, at https://HOST/b/{bot}/ where HOST is this appliance's name.");
+        output::say!("Give it documents:  casemate knowledge add {bot} FILE…");
+        output::say!(
             "Put it on a page:   <script async src=\"https://HOST/b/{bot}/widget.js\" data-bot=\"{bot}\"></script>"
         );
     }
@@ -248,15 +248,15 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     if json {
         output::json(&serde_json::json!({ "bot": bot, "removed": path, "erased": erase }));
     } else if erase {
-        println!(
+        output::say!(
             "{bot} is removed. Its key is destroyed and its conversations and documents with it."
         );
     } else {
-        println!(
+        output::say!(
             "{bot} is removed. Its conversations and documents stay, sealed, in {}.",
             places.state(bot)[1].display()
         );
-        println!("A bot added under this name finds them again.");
+        output::say!("A bot added under this name finds them again.");
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(crate) async fn run(
             if json {
                 output::json(&operator::Documents { documents });
             } else {
-                println!("{}", text(&documents));
+                output::say!("{}", text(&documents));
             }
         }
         KnowledgeCommand::Remove { bot, document } => {
@@ -47,7 +47,7 @@ pub(crate) async fn run(
             if json {
                 output::json(&serde_json::json!({ "bot": bot, "removed": document }));
             } else {
-                println!("{bot} no longer answers from {document}.");
+                output::say!("{bot} no longer answers from {document}.");
             }
         }
     }
@@ -75,7 +75,7 @@ async fn add(
         };
         if !json {
             match &outcome {
-                Outcome::Added(document) => println!(
+                Outcome::Added(document) => output::say!(
                     "{}: added as {} ({} passages)",
                     file.display(),
                     document.document,

@@ -1,10 +1,6 @@
 //! The operator's command. It runs as root on the appliance and speaks to the
 //! services through the sockets that root may open; it holds no state.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command speaks to its terminal"
-)]
+#![expect(clippy::print_stderr, reason = "a command speaks to its terminal")]
 
 mod arguments;
 mod bots;
@@ -50,7 +46,9 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Knowledge(command) => knowledge::run(command, places, json).await,
         Command::Completions { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(*shell, &mut command, "casemate", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, "casemate", &mut script);
+            output::line(String::from_utf8_lossy(&script).trim_end());
             Ok(ExitCode::SUCCESS)
         }
     }

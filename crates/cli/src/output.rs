@@ -1,12 +1,32 @@
 //! Text for people and JSON for programs.
 
+use std::io::Write as _;
+
 use serde::Serialize;
 use serde_json::json;
+
+/// Prints a line, as `println!` does, for [`line`].
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::line(&format!($($text)*)) };
+}
+pub(crate) use say;
+
+/// Prints a line. Where nobody reads it any more the command ends: quietly when a
+/// reader such as `head` has gone away, and with the reason when a disk is full.
+pub(crate) fn line(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("casemate: the outcome could not be written: {error}");
+        }
+        std::process::exit(1);
+    }
+}
 
 /// Prints one JSON document.
 pub(crate) fn json(document: &impl Serialize) {
     match serde_json::to_string_pretty(document) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => say!("{text}"),
         Err(error) => eprintln!("casemate: the outcome could not be written as JSON: {error}"),
     }
 }

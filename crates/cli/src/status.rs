@@ -34,7 +34,7 @@ pub(crate) async fn show(places: &Places, json: bool) -> Result<ExitCode, Error>
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs());
-        println!("{}", text(&status, now));
+        output::say!("{}", text(&status, now));
     }
     Ok(if well {
         ExitCode::SUCCESS

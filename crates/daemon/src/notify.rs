@@ -35,6 +35,8 @@ impl Ready {
 
 fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "the service manager could not be told; it may restart this service");
+        tracing::warn!(
+            "the service manager could not be told; it may restart this service: {error}"
+        );
     }
 }

@@ -99,7 +99,7 @@ impl Bots {
             }
             Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(),
             Ok(Err(error)) => {
-                tracing::warn!(%bot, %error, "a visitor was told that the assistant is away");
+                tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
                 away(StatusCode::BAD_GATEWAY)
             }
             Err(_) => {

@@ -123,7 +123,7 @@ async fn accept(
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted; visitors wait");
+                tracing::warn!("a connection could not be accepted; visitors wait: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -134,7 +134,7 @@ async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
     let handshake = tokio::time::timeout(shared.handshake_time, shared.tls.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!(%error, "a TLS handshake failed"),
+        Ok(Err(error)) => return tracing::debug!("a TLS handshake failed: {error}"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
     let service = service_fn(|request| {
@@ -150,6 +150,6 @@ async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!("a connection ended early: {error}");
     }
 }

@@ -62,7 +62,9 @@ pub fn json<T: Serialize>(status: StatusCode, document: &T) -> Response {
     match serde_json::to_vec(document) {
         Ok(bytes) => typed(status, "application/json", bytes),
         Err(error) => {
-            tracing::error!(%error, "a response could not be written as JSON; its caller is told 500");
+            tracing::error!(
+                "a response could not be written as JSON; its caller is told 500: {error}"
+            );
             problem(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The answer could not be written.",

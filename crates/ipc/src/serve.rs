@@ -76,7 +76,7 @@ pub async fn serve<H, F>(
         let peer = match Peer::of(&stream) {
             Ok(peer) => peer,
             Err(error) => {
-                tracing::warn!(%error, "a caller that the kernel cannot name was turned away");
+                tracing::warn!("a caller that the kernel cannot name was turned away: {error}");
                 continue;
             }
         };
@@ -102,7 +102,7 @@ pub async fn serve<H, F>(
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!("a connection ended early: {error}");
             }
             drop(place);
         });
@@ -125,7 +125,7 @@ async fn accept(
     match listener.accept().await {
         Ok((stream, _)) => Some((stream, place)),
         Err(error) => {
-            tracing::warn!(%error, "a connection could not be accepted; callers wait");
+            tracing::warn!("a connection could not be accepted; callers wait: {error}");
             None
         }
     }

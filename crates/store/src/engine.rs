@@ -195,7 +195,7 @@ impl Engine {
         Opening::new(Arc::clone(&self.medium), &self.key, &self.options, None)
             .map(Arc::new)
             .inspect(|_| tracing::info!("the store is open again"))
-            .inspect_err(|error| tracing::error!(%error, "the store cannot be opened again"))
+            .inspect_err(|error| tracing::error!("the store cannot be opened again: {error}"))
     }
 
     fn freeze(&self, error: Error) -> Result<Arc<Opening>, Error> {
@@ -223,7 +223,7 @@ impl Engine {
         {
             *present = None;
             if let Some(error) = opening.failure() {
-                tracing::warn!(%error, "the store failed; opening it again");
+                tracing::warn!("the store failed; opening it again: {error}");
             }
         }
     }

@@ -117,7 +117,7 @@ impl Drop for Nascent {
         if !self.published
             && let Err(error) = std::fs::remove_file(&self.temporary)
         {
-            tracing::warn!(%error, "an unfinished store, without content, could not be removed");
+            tracing::warn!("an unfinished store, without content, could not be removed: {error}");
         }
     }
 }

@@ -161,7 +161,7 @@ impl Vault {
             // one slot loses nothing.
             if !blocks_written && let Err(error) = self.seal_header(&mut current) {
                 current.lost();
-                tracing::warn!(%error, "the store's header could not be copied");
+                tracing::warn!("the store's header could not be copied: {error}");
             }
         }
         Ok(())
@@ -180,7 +180,7 @@ impl Vault {
             && found > needed
             && let Err(error) = self.medium.set_len(needed)
         {
-            tracing::warn!(%error, "the store's file could not be shortened");
+            tracing::warn!("the store's file could not be shortened: {error}");
         }
     }
 

@@ -76,7 +76,7 @@ where
     tokio::spawn(async move {
         // The call that uses the connection sees and reports the same error.
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a provider ended");
+            tracing::debug!("a connection to a provider ended: {error}");
         }
     });
     Ok(sender)
