@@ -17,7 +17,7 @@ use crate::{Error, output, units};
 
 /// How long a bot may take to start or stop, in seconds: the first start makes
 /// its key and its store.
-const WAIT_SECONDS: u64 = 20;
+const WAIT_SECONDS: u64 = 60;
 
 /// How long a bot may take to say how it fares. One that starts needs longer.
 const STATUS_TIME: Duration = Duration::from_secs(5);
