@@ -14,8 +14,11 @@ pub(crate) use say;
 /// Prints a line. Where nobody reads it any more the command ends: quietly when a
 /// reader such as `head` has gone away, and with the reason when a disk is full.
 pub(crate) fn line(text: &str) {
-    let mut out = std::io::stdout().lock();
-    if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+    let written = {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush())
+    };
+    if let Err(error) = written {
         if error.kind() != std::io::ErrorKind::BrokenPipe {
             eprintln!("casemate: the outcome could not be written: {error}");
         }
