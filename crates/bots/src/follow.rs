@@ -11,8 +11,9 @@ use crate::listing::Listing;
 /// How often process 1 is asked before it is given up.
 const ASKS: usize = 3;
 
-/// How often the sockets are looked at after each time, and the pause between.
-const LOOKS: usize = 100;
+/// How often the sockets are looked at after each time. With the pause this is 24 s in all, within the unit's
+/// `TimeoutStartSec=`: a slow machine takes seconds to reload.
+const LOOKS: usize = 160;
 
 /// The pause between two looks at the sockets.
 const PAUSE: Duration = Duration::from_millis(50);
