@@ -11,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use sandbox::Confined;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -45,6 +45,7 @@ struct Shared {
     tls: TlsAcceptor,
     http: auto::Builder<TokioExecutor>,
     handshake_time: Duration,
+    head_time: Duration,
     bots: Bots,
     drain: CancellationToken,
 }
@@ -63,6 +64,7 @@ pub(crate) async fn all(
         tls,
         http: http(config),
         handshake_time: config.handshake_time(),
+        head_time: config.head_time(),
         bots,
         drain: drain.clone(),
     });
@@ -137,7 +139,9 @@ async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
         Ok(Err(error)) => return tracing::debug!("a TLS handshake failed: {error}"),
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
+    let begun = Notify::new();
     let service = service_fn(|request| {
+        begun.notify_one();
         let shared = Arc::clone(shared);
         async move { Ok::<_, Infallible>(shared.bots.answer(request, client).await) }
     });
@@ -148,8 +152,19 @@ async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
             served.as_mut().graceful_shutdown();
             served.await
         }
+        () = silence(&begun, shared.head_time) => {
+            return tracing::debug!("a connection on which nothing was asked was closed");
+        }
     };
     if let Err(error) = ended {
         tracing::debug!("a connection ended early: {error}");
+    }
+}
+
+/// Ends when no request has come within `time`; never, once one has. Until then the
+/// versions of HTTP are not told apart, and neither's own limits hold.
+async fn silence(begun: &Notify, time: Duration) {
+    if tokio::time::timeout(time, begun.notified()).await.is_ok() {
+        std::future::pending::<()>().await;
     }
 }
