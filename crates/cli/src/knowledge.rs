@@ -81,7 +81,7 @@ async fn add(
                     document.document,
                     document.chunks
                 ),
-                Outcome::Error(why) => eprintln!("{}: not added: {why}", file.display()),
+                Outcome::Error(why) => output::complain!("{}: not added: {why}", file.display()),
             }
         }
         all.push(Added {

@@ -1,6 +1,5 @@
 //! The operator's command. It runs as root on the appliance and speaks to the
 //! services through the sockets that root may open; it holds no state.
-#![expect(clippy::print_stderr, reason = "a command speaks to its terminal")]
 
 mod arguments;
 mod bots;

@@ -11,6 +11,18 @@ macro_rules! say {
 }
 pub(crate) use say;
 
+/// Prints a line on standard error, as `eprintln!` does, but for the panic where
+/// that cannot be written either: there is nowhere left to say so.
+macro_rules! complain {
+    ($($text:tt)*) => {{
+        let _ = ::std::io::Write::write_fmt(
+            &mut ::std::io::stderr(),
+            format_args!("{}\n", format_args!($($text)*)),
+        );
+    }};
+}
+pub(crate) use complain;
+
 /// Prints a line. Where nobody reads it any more the command ends: quietly when a
 /// reader such as `head` has gone away, and with the reason when a disk is full.
 pub(crate) fn line(text: &str) {
@@ -20,7 +32,7 @@ pub(crate) fn line(text: &str) {
     };
     if let Err(error) = written {
         if error.kind() != std::io::ErrorKind::BrokenPipe {
-            eprintln!("casemate: the outcome could not be written: {error}");
+            complain!("casemate: the outcome could not be written: {error}");
         }
         std::process::exit(1);
     }
@@ -30,7 +42,7 @@ pub(crate) fn line(text: &str) {
 pub(crate) fn json(document: &impl Serialize) {
     match serde_json::to_string_pretty(document) {
         Ok(text) => say!("{text}"),
-        Err(error) => eprintln!("casemate: the outcome could not be written as JSON: {error}"),
+        Err(error) => complain!("casemate: the outcome could not be written as JSON: {error}"),
     }
 }
 
@@ -40,7 +52,7 @@ pub(crate) fn error(error: &(dyn std::error::Error + 'static), as_json: bool) {
     if as_json {
         json(&json!({ "error": text }));
     }
-    eprintln!("casemate: {text}");
+    complain!("casemate: {text}");
 }
 
 /// An error and its causes, each once.
