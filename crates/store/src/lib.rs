@@ -17,12 +17,14 @@
 //! # }
 //! ```
 
+mod anchor;
 mod engine;
 mod error;
 mod file;
 mod found;
 mod header;
 mod layout;
+mod mark;
 mod medium;
 mod random;
 mod read;
@@ -37,7 +39,9 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use anchor::Anchor;
 pub use error::{Error, WriteError};
+pub use mark::{MARK_ID_BYTES, MARK_TEXT_BYTES, Mark, MarkError};
 pub use read::ReadTx;
 pub use store::{CACHE_BYTES, Options, Store};
 pub use table::{Entries, Record, Table};

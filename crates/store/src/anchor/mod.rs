@@ -1,0 +1,36 @@
+//! What is known of a store outside its file, so that an older copy of the whole file is noticed.
+
+use std::fmt::Debug;
+
+use crate::error::Error;
+use crate::mark::{MARK_ID_BYTES, Mark};
+
+/// Remembers the newest commit of one store, out of reach of who can replace the store's file.
+///
+/// The store reads it on opening, [`advances`](Self::advance) it after each commit that has become
+/// durable (never before: an anchor ahead of the file would refuse it after a power cut), and
+/// [`settles`](Self::settle) it on opening, on closing and now and then between. A new store is
+/// anchored only once its file has its name, so that a power cut while it is made leaves no anchor
+/// of a store that never was.
+pub trait Anchor: Debug + Send + Sync {
+    /// The newest mark that is known, `None` where there never was one.
+    ///
+    /// It may be of another file than `file`: then the store that was here has been replaced.
+    ///
+    /// # Errors
+    /// Where there is an anchor and it cannot be read, is damaged or is sealed with another key.
+    fn read(&self, file: &[u8; MARK_ID_BYTES]) -> Result<Option<Mark>, Error>;
+
+    /// Takes `mark` as the newest. Returns before it would survive a power cut, since it runs
+    /// after every commit; what is lost of it then only makes the anchor older.
+    ///
+    /// # Errors
+    /// Where it could not be written: the commit stands, and the anchor stays as it was.
+    fn advance(&self, mark: &Mark) -> Result<(), Error>;
+
+    /// Returns once what was advanced will survive a power cut.
+    ///
+    /// # Errors
+    /// Where that could not be brought about.
+    fn settle(&self) -> Result<(), Error>;
+}
