@@ -1,78 +1,26 @@
 //! redb on a vault: one opening of the store, and opening it anew after a failure.
 
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use secret::Key;
 
+use crate::backend::{Backend, Shared};
 use crate::error::Error;
 use crate::medium::Medium;
+use crate::recover::recover;
 use crate::store::Options;
+use crate::superblock::Superblock;
 use crate::vault::Vault;
 
 /// Key-value bytes as the engine types them.
 pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// The engine's view of a vault. The first failure is kept, and ends the vault's use.
-struct Backend {
-    vault: Vault,
-    /// True until retired; held shared by every operation, so that retiring waits for them.
-    alive: RwLock<bool>,
-    failure: OnceLock<Error>,
-}
-
-impl Backend {
-    fn guarded<T>(&self, operation: impl FnOnce(&Vault) -> Result<T, Error>) -> io::Result<T> {
-        let alive = self.alive.read().unwrap_or_else(PoisonError::into_inner);
-        let result = if *alive {
-            operation(&self.vault)
-        } else {
-            Err(Error::Interrupted)
-        };
-        result.map_err(|error| {
-            self.failure.get_or_init(|| error.clone());
-            io::Error::other(error)
-        })
-    }
-}
-
-/// A handle that can be given away to redb.
-struct Shared(Arc<Backend>);
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.vault.fmt(f)
-    }
-}
-
-impl StorageBackend for Shared {
-    fn len(&self) -> io::Result<u64> {
-        self.0.guarded(|vault| Ok(vault.bytes()))
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.guarded(|vault| vault.read(offset, out))
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.guarded(|vault| vault.set_bytes(len))
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.guarded(Vault::sync)
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.guarded(|vault| vault.write(offset, data))
-    }
-}
-
 /// One opening of the store. After a failure it is replaced by the next.
 pub(crate) struct Opening {
     database: Database,
     backend: Arc<Backend>,
+    superblock: Mutex<Superblock>,
     writable: bool,
 }
 
@@ -84,24 +32,21 @@ impl Opening {
         frozen: Option<Error>,
     ) -> Result<Self, Error> {
         let writable = frozen.is_none();
-        let backend = Arc::new(Backend {
-            vault: Vault::open(medium, key, frozen)?,
-            alive: RwLock::new(true),
-            failure: OnceLock::new(),
-        });
+        let found = recover(medium, key, writable, options.accept_rollback)?;
+        let superblock = Mutex::new(found.superblock.clone());
+        let vault = Vault::new(found, options.anchor.clone(), frozen);
+        let backend = Arc::new(Backend::new(vault));
         let database = redb::Builder::new()
             .set_cache_size(options.cache_bytes)
             .create_with_backend(Shared(Arc::clone(&backend)))
             .map_err(|error| {
-                backend
-                    .failure
-                    .get()
-                    .cloned()
-                    .unwrap_or(Error::engine(error))
+                let cause = backend.failure().cloned();
+                cause.unwrap_or(Error::engine(error))
             })?;
         Ok(Self {
             database,
             backend,
+            superblock,
             writable,
         })
     }
@@ -112,16 +57,34 @@ impl Opening {
 
     pub(crate) fn begin_write(&self) -> Result<redb::WriteTransaction, Error> {
         let mut transaction = self.database.begin_write().map_err(Error::engine)?;
-        // One-phase commits need a repair that reads blocks which a crash may have torn, and
-        // quick repair opens after a crash without reading the whole file.
+        // Quick repair opens after a crash without reading the whole file; it takes two phases,
+        // which cost one sync here (`Vault::expect_two_phases`).
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(true);
         Ok(transaction)
     }
 
+    /// Commits `transaction`; it is durable then.
+    pub(crate) fn commit(&self, transaction: redb::WriteTransaction) -> Result<(), Error> {
+        self.backend.vault().expect_two_phases();
+        transaction.commit().map_err(Error::engine)?;
+        self.backend.run(Vault::finish)
+    }
+
+    fn superblock(&self) -> MutexGuard<'_, Superblock> {
+        self.superblock
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the vault is, for reading.
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
     /// The failure that ended this opening, if one has.
     pub(crate) fn failure(&self) -> Option<&Error> {
-        self.backend.failure.get()
+        self.backend.failure()
     }
 
     /// The error behind `error`, where an earlier failure is.
@@ -134,19 +97,14 @@ impl Opening {
 
     /// Lets no operation through any more, once those under way have ended.
     fn retire(&self) {
-        *self
-            .backend
-            .alive
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = false;
-        self.backend.failure.get_or_init(|| Error::Interrupted);
+        self.backend.retire();
     }
 }
 
 /// The store's present opening. Failures end openings, never the store.
 pub(crate) struct Engine {
     medium: Arc<dyn Medium>,
-    key: Key,
+    key: Mutex<Key>,
     options: Options,
     present: Mutex<Option<Arc<Opening>>>,
 }
@@ -161,7 +119,7 @@ impl Engine {
         let opening = Opening::new(Arc::clone(&medium), key, &options, None)?;
         Ok(Self {
             medium,
-            key: key.clone(),
+            key: Mutex::new(key.clone()),
             options,
             present: Mutex::new(Some(Arc::new(opening))),
         })
@@ -192,7 +150,7 @@ impl Engine {
     }
 
     fn reopen(&self) -> Result<Arc<Opening>, Error> {
-        Opening::new(Arc::clone(&self.medium), &self.key, &self.options, None)
+        Opening::new(Arc::clone(&self.medium), &self.key(), &self.options, None)
             .map(Arc::new)
             .inspect(|_| tracing::info!("the store is open again"))
             .inspect_err(|error| tracing::error!("the store cannot be opened again: {error}"))
@@ -203,9 +161,62 @@ impl Engine {
             return Err(error);
         }
         let medium = Arc::clone(&self.medium);
-        let opening = Opening::new(medium, &self.key, &self.options, Some(error))?;
+        let opening = Opening::new(medium, &self.key(), &self.options, Some(error))?;
         tracing::warn!("the store can be read, and not written for the present");
         Ok(Arc::new(opening))
+    }
+
+    /// Makes what the anchor knows durable.
+    pub(crate) fn settle_anchor(&self) {
+        if let Some(anchor) = &self.options.anchor
+            && let Err(error) = anchor.settle()
+        {
+            tracing::warn!("an older copy of the store might go unnoticed: {error}");
+        }
+    }
+
+    fn key(&self) -> Key {
+        let key = self.key.lock();
+        key.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Wraps the data keys under `key`, which alone opens the store from then on.
+    pub(crate) fn rekey(&self, key: &Key) -> Result<(), Error> {
+        let opening = self.writable()?;
+        let mut superblock = opening.superblock();
+        opening
+            .backend
+            .run(|vault| vault.rekey(&mut superblock, key))?;
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner) = key.clone();
+        Ok(())
+    }
+
+    /// Makes a new data key for what is written from now on.
+    pub(crate) fn renew(&self) -> Result<(), Error> {
+        let opening = self.writable()?;
+        let mut superblock = opening.superblock();
+        let key = self.key();
+        opening
+            .backend
+            .run(|vault| vault.renew(&mut superblock, &key))
+    }
+
+    /// Whether blocks are still sealed with older data keys.
+    pub(crate) fn is_renewing(&self) -> bool {
+        let present = self.lock().clone();
+        present.is_some_and(|opening| opening.writable && opening.superblock().keys.len() > 1)
+    }
+
+    /// Seals some blocks anew. Not while a transaction is under way.
+    pub(crate) fn renew_step(&self) -> Result<bool, Error> {
+        let opening = self.writable()?;
+        let mut superblock = opening.superblock();
+        let key = self.key();
+        let done = opening
+            .backend
+            .run(|vault| vault.renew_step(&mut superblock, &key));
+        drop(superblock);
+        done.inspect_err(|_| self.retire(&opening))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Opening>>> {

@@ -55,13 +55,19 @@ pub enum Error {
          without a superblock the content cannot be decrypted, restore a backup"
     )]
     DamagedSuperblock,
-    /// Both header slots are unusable.
+    /// No root slot is usable.
     #[error(
-        "both header slots of the store are damaged: \
+        "all root slots of the store are damaged: \
          the content cannot be found, restore a backup"
     )]
     DamagedHeader,
-    /// The file is shorter than the header says.
+    /// The data key was renewed too often without the blocks following.
+    #[error(
+        "the store has as many data keys as it can hold, since blocks are still sealed with old \
+         ones: nothing was changed, let the sealing anew come to its end first"
+    )]
+    TooManyDataKeys,
+    /// The file is shorter than its content needs.
     #[error(
         "the store is cut short ({found} bytes where {expected} are needed): \
          content is missing, restore a backup"
@@ -78,7 +84,7 @@ pub enum Error {
          what it holds cannot be read, restore a backup"
     )]
     Damaged {
-        /// Number of the block, the first data block being 1.
+        /// Its place in the file, in units of 4096 bytes.
         block: u64,
     },
     /// The storage engine found its own records inconsistent.

@@ -8,12 +8,15 @@ use std::thread::JoinHandle;
 use secret::Key;
 use tokio::sync::mpsc;
 
+use crate::anchor::Anchor;
 use crate::engine::Engine;
 use crate::error::{Error, WriteError};
 use crate::file::{DiskFile, Nascent};
-use crate::found;
+use crate::mark::Mark;
 use crate::medium::Medium;
 use crate::read::ReadTx;
+use crate::recover;
+use crate::renew::Progress;
 use crate::write::WriteTx;
 use crate::writer::{self, Job};
 
@@ -32,6 +35,13 @@ pub struct Options {
     /// Make the store where there is no file. Otherwise that is an error of kind
     /// [`std::io::ErrorKind::NotFound`].
     pub create: bool,
+    /// What remembers the store's newest commit outside its file, so that an older copy of the
+    /// whole file is noticed.
+    pub anchor: Option<Arc<dyn Anchor>>,
+    /// Commits that the store must hold, as backups have them.
+    pub receipts: Vec<Mark>,
+    /// Take an older copy of the file for the newest from now on. What was stored since is lost.
+    pub accept_rollback: bool,
 }
 
 impl Default for Options {
@@ -39,6 +49,9 @@ impl Default for Options {
         Self {
             cache_bytes: CACHE_BYTES,
             create: true,
+            anchor: None,
+            receipts: Vec::new(),
+            accept_rollback: false,
         }
     }
 }
@@ -92,7 +105,7 @@ impl Store {
         key: &Key,
         options: Options,
     ) -> Result<Engine, Error> {
-        found::format(&*medium, key)?;
+        recover::format(&medium, key)?;
         Engine::open(medium, key, options)
     }
 
@@ -140,6 +153,52 @@ impl Store {
                 result => return result.map_err(|error| opening.explain(error)),
             }
         }
+    }
+
+    /// Names the newest durable commit.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn mark(&self) -> Result<Mark, Error> {
+        let opening = self.inner.engine.present()?;
+        opening.backend().look(|vault| Ok(vault.mark()))
+    }
+
+    /// Has the store opened by another credential key from now on. Only the superblock is written,
+    /// which takes a few disk accesses, however large the store is.
+    ///
+    /// Whoever has the old key and an old copy of the file can read that copy, and through it what
+    /// is still sealed with the data keys of that time: see [`Self::renew`].
+    ///
+    /// # Errors
+    /// As all writes; whether the old key or the new one opens the store is then uncertain.
+    pub fn rekey(&self, key: &Key) -> Result<(), Error> {
+        self.inner.engine.rekey(key)
+    }
+
+    /// Makes a new data key. It seals whatever is written from now on; what is there already is
+    /// sealed anew while there is nothing else to write, over restarts too ([`Self::progress`]).
+    /// Then the old key is destroyed.
+    ///
+    /// # Errors
+    /// [`Error::TooManyDataKeys`]; else as all writes.
+    pub fn renew(&self) -> Result<(), Error> {
+        self.inner.engine.renew()?;
+        // Wakes the writer, which does the rest.
+        let (job, _) = writer::job(|_| Ok::<(), Error>(()));
+        let queue = self.inner.queue.as_ref().ok_or(Error::Closed)?;
+        // A full queue wakes it, too.
+        drop(queue.try_send(job));
+        Ok(())
+    }
+
+    /// How far [`Self::renew`] has come.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn progress(&self) -> Result<Progress, Error> {
+        let opening = self.inner.engine.present()?;
+        opening.backend().look(|vault| Ok(vault.progress()))
     }
 
     /// Changes the store in a transaction, and returns once the changes are durable.

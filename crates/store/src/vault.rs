@@ -1,35 +1,58 @@
 //! The encrypted block device: logical bytes above, sealed blocks below.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use secret::Key;
 use zeroize::Zeroizing;
 
+use crate::anchor::Anchor;
+use crate::disk::{Disk, Gather};
+use crate::entry::Entry;
 use crate::error::Error;
-use crate::found::{Found, inspect};
-use crate::header::{Current, HEADER_BYTES};
-use crate::layout::{
-    BLOCK, BLOCK_BYTES, NONCE_BYTES, SEALED_BYTES, SLOTS_AT, block_at, file_bytes,
-};
-use crate::medium::Medium;
-use crate::random;
-use crate::seal::{Place, Sealer};
+use crate::layout::{BLOCK, BLOCK_BYTES, Block};
+use crate::recover::Recovered;
+use crate::seal::Place;
+use crate::slot::{HEADER_BYTES, Root};
+use crate::space::Space;
+use crate::tree::Tree;
 
-/// Sealed blocks that one system call moves at most; bounds the scratch memory.
+/// Blocks that are looked up and read at once at most; bounds the time that a reader holds up others.
 const RUN_BLOCKS: usize = 64;
+/// Times that a block is looked for again where it was moved while being read.
+const READ_ATTEMPTS: u32 = 4;
 
 /// One opened file.
 pub(crate) struct Vault {
-    medium: Arc<dyn Medium>,
-    sealer: Sealer,
-    current: Mutex<Current>,
+    pub(crate) disk: Disk,
+    pub(crate) anchor: Option<Arc<dyn Anchor>>,
+    state: Mutex<State>,
+    /// Logical length in blocks.
     blocks: AtomicU64,
-    /// Whether data blocks were written since the last successful sync.
-    blocks_written: AtomicBool,
+    /// Whether the next sync is the first of two, and need not reach the disk.
+    pub(crate) first_phase: AtomicBool,
     /// Why nothing may be written; header writes then stay in memory.
-    frozen: Option<Error>,
+    pub(crate) frozen: Option<Error>,
+}
+
+/// What one thread at a time looks at.
+pub(crate) struct State {
+    pub(crate) tree: Tree,
+    pub(crate) space: Space,
+    pub(crate) gather: Gather,
+    /// The newest state that is on the disk, but for its header, which is the one under way.
+    pub(crate) root: Root,
+    /// The generation under way.
+    pub(crate) next: u64,
+    /// Whether the header, the length or the history has changed since the last commit.
+    pub(crate) changed: bool,
+    /// Generations that are being read from outside, and by how many.
+    pub(crate) pins: BTreeMap<u64, usize>,
+    /// Blocks that an older data key seals, nodes among them.
+    pub(crate) outdated: u64,
+    /// The leaf from which on blocks may be sealed with an older data key.
+    pub(crate) renewing: u64,
 }
 
 impl fmt::Debug for Vault {
@@ -39,30 +62,46 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Opens the store on `medium`. What an earlier process left in the cache is made durable
-    /// first, and what did not become durable is forgotten.
-    ///
-    /// With `frozen`, the reason why the medium cannot be written, it is only read.
-    pub(crate) fn open(
-        medium: Arc<dyn Medium>,
-        key: &Key,
+    /// The store as it was found. With `frozen`, the reason why the medium cannot be written, it is
+    /// only read.
+    pub(crate) fn new(
+        found: Recovered,
+        anchor: Option<Arc<dyn Anchor>>,
         frozen: Option<Error>,
-    ) -> Result<Self, Error> {
-        let Found { sealer, current } = inspect(&*medium, key, frozen.is_none())?;
-        let blocks = current.header.blocks;
-        Ok(Self {
-            medium,
-            sealer,
-            current: Mutex::new(current),
-            blocks: AtomicU64::new(blocks),
-            blocks_written: AtomicBool::new(false),
+    ) -> Self {
+        let root = found.root;
+        let state = State {
+            tree: Tree::new(root.level, root.entry),
+            space: found.space,
+            gather: Gather::default(),
+            next: found.newest.saturating_add(1),
+            changed: found.forked,
+            pins: BTreeMap::new(),
+            outdated: found.outdated,
+            renewing: 0,
+            root,
+        };
+        Self {
+            disk: found.disk,
+            anchor,
+            blocks: AtomicU64::new(state.root.blocks),
+            state: Mutex::new(state),
+            first_phase: AtomicBool::new(false),
             frozen,
-        })
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Logical length in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.blocks.load(Ordering::Acquire).saturating_mul(BLOCK)
+    }
+
+    pub(crate) fn blocks(&self) -> u64 {
+        self.blocks.load(Ordering::Acquire)
     }
 
     /// Fills `out` with the logical bytes from `offset`.
@@ -71,15 +110,19 @@ impl Vault {
         let mut at = offset;
         while !out.is_empty() {
             let (block, within) = split(at);
-            let blocks = out.len() / BLOCK_BYTES;
-            let (now, rest) = if block > 0 && within == 0 && blocks > 0 {
-                let (now, rest) = out.split_at_mut(blocks.min(RUN_BLOCKS) * BLOCK_BYTES);
+            let whole = out.len() / BLOCK_BYTES;
+            let (now, rest) = if block > 0 && within == 0 && whole > 0 {
+                let (now, rest) = out.split_at_mut(whole.min(RUN_BLOCKS) * BLOCK_BYTES);
                 self.read_blocks(block, now)?;
                 (now.len(), rest)
             } else {
                 let (now, rest) = out.split_at_mut(out.len().min(BLOCK_BYTES - within));
                 let mut whole = Zeroizing::new([0; BLOCK_BYTES]);
-                self.read_whole(block, &mut whole)?;
+                if block == 0 {
+                    whole[..HEADER_BYTES].copy_from_slice(self.lock().root.header.as_slice());
+                } else {
+                    self.read_blocks(block, whole.as_mut_slice())?;
+                }
                 now.copy_from_slice(&whole[within..within + now.len()]);
                 (now.len(), rest)
             };
@@ -95,105 +138,68 @@ impl Vault {
         let mut at = offset;
         while !data.is_empty() {
             let (block, within) = split(at);
-            let blocks = data.len() / BLOCK_BYTES;
-            let (now, rest) = if block > 0 && within == 0 && blocks > 0 {
-                let (now, rest) = data.split_at(blocks.min(RUN_BLOCKS) * BLOCK_BYTES);
-                self.write_blocks(block, now)?;
-                (now.len(), rest)
+            let (now, rest) = data.split_at(data.len().min(BLOCK_BYTES - within));
+            if block == 0 {
+                self.write_header(within, now)?;
+            } else if let Ok(whole) = now.try_into() {
+                self.write_block(block, whole)?;
             } else {
-                let (now, rest) = data.split_at(data.len().min(BLOCK_BYTES - within));
-                if block == 0 {
-                    self.write_header(within, now)?;
-                } else {
-                    let mut whole = Zeroizing::new([0; BLOCK_BYTES]);
-                    self.read_or_zero(block, &mut whole)?;
-                    whole[within..within + now.len()].copy_from_slice(now);
-                    self.write_blocks(block, whole.as_slice())?;
+                // The engine writes whole pages; this is for completeness.
+                let mut whole = Zeroizing::new([0; BLOCK_BYTES]);
+                if self.entry(block)?.is_some() {
+                    self.read_blocks(block, whole.as_mut_slice())?;
                 }
-                (now.len(), rest)
-            };
-            at += now as u64;
+                whole[within..within + now.len()].copy_from_slice(now);
+                self.write_block(block, &whole)?;
+            }
+            at += now.len() as u64;
             data = rest;
         }
         Ok(())
     }
 
-    /// Changes the logical length, a multiple of the block. Growth makes the file longer at once;
-    /// the file shrinks only after a header that says so is on the disk.
+    /// Changes the logical length, a multiple of the block.
     pub(crate) fn set_bytes(&self, bytes: u64) -> Result<(), Error> {
         if !bytes.is_multiple_of(BLOCK) {
-            return Err(Error::Inconsistent(format!(
-                "a length of {bytes} bytes was asked for"
-            )));
+            let message = format!("a length of {bytes} bytes was asked for");
+            return Err(Error::Inconsistent(message));
         }
+        self.check_writable()?;
         let blocks = bytes / BLOCK;
-        let needed = file_bytes(blocks).ok_or_else(impossible)?;
-        if let Some(error) = &self.frozen {
-            return Err(error.clone());
+        let mut state = self.lock();
+        if blocks < self.blocks() {
+            let gone = state.tree.cut(blocks, &self.fetch())?;
+            for entry in gone {
+                state.drop_block(&entry);
+            }
         }
-        let found = self
-            .medium
-            .len()
-            .map_err(|e| Error::io("measuring the store", e))?;
-        if needed > found {
-            self.medium
-                .set_len(needed)
-                .map_err(|e| Error::io("growing the store", e))?;
-        }
+        state.changed = true;
         self.blocks.store(blocks, Ordering::Release);
         Ok(())
     }
 
-    /// Returns once everything written will survive a power cut.
-    pub(crate) fn sync(&self) -> Result<(), Error> {
-        if self.frozen.is_some() {
-            return Ok(());
-        }
-        let mut current = self.lock();
-        self.medium
-            .sync()
-            .map_err(|e| Error::io("syncing the store", e))?;
-        let blocks_written = self.blocks_written.swap(false, Ordering::AcqRel);
-        if current.synced() {
-            self.trim(current.header.blocks);
-            // The header alone was written: the engine ends each commit so. The other slot, which
-            // is one header behind, follows without a sync of its own, so that later damage to
-            // one slot loses nothing.
-            if !blocks_written && let Err(error) = self.seal_header(&mut current) {
-                current.lost();
-                tracing::warn!("the store's header could not be copied: {error}");
-            }
-        }
-        Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Cuts off what the synced header no longer counts. Failure only leaves the file longer.
-    fn trim(&self, recorded: u64) {
-        if recorded != self.blocks.load(Ordering::Acquire) {
-            return;
-        }
-        if let (Some(needed), Ok(found)) = (file_bytes(recorded), self.medium.len())
-            && found > needed
-            && let Err(error) = self.medium.set_len(needed)
-        {
-            tracing::warn!("the store's file could not be shortened: {error}");
-        }
-    }
-
     fn check_bounds(&self, offset: u64, length: usize) -> Result<(), Error> {
-        let end = offset.checked_add(length as u64).ok_or_else(impossible)?;
         let bytes = self.bytes();
-        if end > bytes {
-            return Err(Error::Truncated {
-                expected: end,
-                found: bytes,
-            });
+        match offset.checked_add(length as u64) {
+            Some(end) if end <= bytes => Ok(()),
+            _ => Err(Error::Inconsistent(format!(
+                "{length} bytes at {offset} were asked for, of {bytes}"
+            ))),
         }
-        Ok(())
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), Error> {
+        self.frozen.clone().map_or(Ok(()), Err)
+    }
+
+    /// Reads and opens a node that is not in memory. Changed nodes are, until they are committed, and what a commit
+    /// sealed it has written before the next change.
+    pub(crate) fn fetch(&self) -> impl Fn(Place, &Entry) -> Result<Box<Block>, Error> + '_ {
+        |place, entry| self.disk.fetch(place, entry)
+    }
+
+    fn entry(&self, block: u64) -> Result<Option<Entry>, Error> {
+        self.lock().tree.get(block, &self.fetch())
     }
 
     fn write_header(&self, within: usize, data: &[u8]) -> Result<(), Error> {
@@ -204,102 +210,124 @@ impl Vault {
                 "block 0 is used beyond its stored part".into(),
             ));
         }
-        let mut current = self.lock();
-        current.header.content[within..within + kept.len()].copy_from_slice(kept);
-        self.seal_header(&mut current)
+        let mut state = self.lock();
+        state.root.header[within..within + kept.len()].copy_from_slice(kept);
+        state.changed = true;
+        Ok(())
     }
 
-    fn seal_header(&self, current: &mut Current) -> Result<(), Error> {
-        if self.frozen.is_some() {
-            return Ok(());
-        }
-        let slot = current.advance(self.blocks.load(Ordering::Acquire));
-        let sealed = current
-            .header
-            .seal(&self.sealer, slot, random::bytes()?)
-            .map_err(|_| impossible())?;
-        write(&*self.medium, SLOTS_AT[slot], &sealed)
+    fn write_block(&self, block: u64, plain: &Block) -> Result<(), Error> {
+        self.check_writable()?;
+        let mut state = self.lock();
+        state.write(self, block, plain)
     }
 
-    fn read_whole(&self, block: u64, out: &mut [u8; BLOCK_BYTES]) -> Result<(), Error> {
-        if block == 0 {
-            out[..HEADER_BYTES].copy_from_slice(self.lock().header.content.as_slice());
-            return Ok(());
-        }
-        self.read_blocks(block, out)
-    }
-
-    /// Opens consecutive blocks. A block that was never written fails like a damaged one: the
-    /// engine reads no page before it has written it, and zeros would pass for content otherwise.
+    /// Opens consecutive blocks. A block that was never written is an error: the engine reads no
+    /// page before it has written it.
     fn read_blocks(&self, first: u64, out: &mut [u8]) -> Result<(), Error> {
-        let mut sealed = vec![0; out.len() / BLOCK_BYTES * SEALED_BYTES];
-        self.read_sealed(first, &mut sealed)?;
-        let pairs = sealed
-            .chunks_exact(SEALED_BYTES)
-            .zip(out.chunks_exact_mut(BLOCK_BYTES));
-        for (block, (sealed, out)) in (first..).zip(pairs) {
-            self.sealer
-                .open(Place::Block(block), sealed, out)
-                .map_err(|_| Error::Damaged { block })?;
+        let mut entries = Vec::with_capacity(out.len() / BLOCK_BYTES);
+        {
+            let mut state = self.lock();
+            for (block, out) in (first..).zip(out.chunks_exact_mut(BLOCK_BYTES)) {
+                let entry = state.tree.get(block, &self.fetch())?;
+                let entry = entry.ok_or_else(|| never_written(block))?;
+                let waiting = state.gather.waiting(entry.address);
+                if let Some(sealed) = waiting {
+                    out.copy_from_slice(sealed);
+                }
+                entries.push((entry, waiting.is_some()));
+            }
+        }
+        let mut at = 0;
+        for run in entries.chunk_by(|(a, waits), (b, too)| {
+            !waits && !too && b.address == a.address.wrapping_add(1)
+        }) {
+            let bytes = &mut out[at * BLOCK_BYTES..(at + run.len()) * BLOCK_BYTES];
+            if let [(entry, false), ..] = run {
+                self.disk.read(entry.address, bytes)?;
+            }
+            for ((block, (entry, _)), bytes) in (first + at as u64..)
+                .zip(run)
+                .zip(bytes.chunks_exact_mut(BLOCK_BYTES))
+            {
+                let opened = self.disk.open(Place::Data(block), entry, bytes);
+                if let Err(error) = opened {
+                    self.read_moved(block, *entry, error, bytes)?;
+                }
+            }
+            at += run.len();
         }
         Ok(())
     }
 
-    /// As [`Self::read_blocks`] for one block that is about to be partly overwritten, where one
-    /// that was never written counts as zeros.
-    fn read_or_zero(&self, block: u64, out: &mut [u8; BLOCK_BYTES]) -> Result<(), Error> {
-        let mut sealed = [0; SEALED_BYTES];
-        self.read_sealed(block, &mut sealed)?;
-        if sealed.iter().all(|byte| *byte == 0) {
-            out.fill(0);
-            return Ok(());
+    /// Reads a block that did not open: right where it was moved meanwhile, else `error` stands.
+    fn read_moved(
+        &self,
+        block: u64,
+        mut before: Entry,
+        mut error: Error,
+        out: &mut [u8],
+    ) -> Result<(), Error> {
+        for _ in 0..READ_ATTEMPTS {
+            let entry = {
+                let mut state = self.lock();
+                let entry = state.tree.get(block, &self.fetch())?;
+                let entry = entry.ok_or_else(|| never_written(block))?;
+                if let Some(sealed) = state.gather.waiting(entry.address) {
+                    out.copy_from_slice(sealed);
+                    return self.disk.open(Place::Data(block), &entry, out);
+                }
+                entry
+            };
+            if entry == before {
+                break;
+            }
+            self.disk.read(entry.address, out)?;
+            match self.disk.open(Place::Data(block), &entry, out) {
+                Ok(()) => return Ok(()),
+                Err(again) => (before, error) = (entry, again),
+            }
         }
-        self.sealer
-            .open(Place::Block(block), &sealed, out)
-            .map_err(|_| Error::Damaged { block })
-    }
-
-    fn read_sealed(&self, first: u64, sealed: &mut [u8]) -> Result<(), Error> {
-        let at = block_at(first).ok_or_else(impossible)?;
-        self.medium
-            .read_at(at, sealed)
-            .map_err(|e| Error::io("reading the store", e))
-    }
-
-    fn write_blocks(&self, first: u64, data: &[u8]) -> Result<(), Error> {
-        if let Some(error) = &self.frozen {
-            return Err(error.clone());
-        }
-        let blocks = data.len() / BLOCK_BYTES;
-        let at = block_at(first).ok_or_else(impossible)?;
-        let mut nonces = vec![0; blocks * NONCE_BYTES];
-        random::fill(&mut nonces)?;
-        let (nonces, _) = nonces.as_chunks::<NONCE_BYTES>();
-        let mut sealed = vec![0; blocks * SEALED_BYTES];
-        let pairs = data
-            .chunks_exact(BLOCK_BYTES)
-            .zip(sealed.chunks_exact_mut(SEALED_BYTES));
-        for ((block, nonce), (plain, out)) in (first..).zip(nonces).zip(pairs) {
-            self.sealer
-                .seal(Place::Block(block), *nonce, plain, out)
-                .map_err(|_| impossible())?;
-        }
-        self.blocks_written.store(true, Ordering::Release);
-        write(&*self.medium, at, &sealed)
+        Err(error)
     }
 }
 
-/// A place that no file reaches, or lengths that cannot belong together.
-pub(crate) fn impossible() -> Error {
-    Error::Inconsistent("a place beyond what a file can have".into())
+impl State {
+    /// Seals a logical block's new content for the generation under way.
+    pub(crate) fn write(&mut self, vault: &Vault, block: u64, plain: &Block) -> Result<(), Error> {
+        let before = self.tree.get(block, &vault.fetch())?;
+        let address = match before {
+            // Nobody but the generation under way knows that place yet.
+            Some(before) if before.generation() == self.next => before.address,
+            _ => self.space.allocate(),
+        };
+        let place = Place::Data(block);
+        let entry = self
+            .gather
+            .seal(&vault.disk, place, address, self.next, plain)?;
+        if let Some(before) = before {
+            self.outdated -= u64::from(before.epoch != entry.epoch).min(self.outdated);
+            if before.generation() != self.next {
+                self.space.give_up(before.address, self.next);
+            }
+        }
+        self.tree.set(block, &entry, &vault.fetch())
+    }
+
+    /// Gives up the block of an entry that was taken out of the tree.
+    fn drop_block(&mut self, entry: &Entry) {
+        if entry.generation() == self.next {
+            self.space.take_back(entry.address);
+        } else {
+            self.space.give_up(entry.address, self.next);
+        }
+    }
+}
+
+fn never_written(block: u64) -> Error {
+    Error::Inconsistent(format!("block {block} was never written"))
 }
 
 fn split(at: u64) -> (u64, usize) {
     (at / BLOCK, (at % BLOCK) as usize)
-}
-
-pub(crate) fn write(medium: &dyn Medium, at: u64, data: &[u8]) -> Result<(), Error> {
-    medium
-        .write_at(at, data)
-        .map_err(|e| Error::io("writing the store", e))
 }

@@ -2,7 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Engine, Opening};
@@ -13,6 +15,9 @@ use crate::write::WriteTx;
 
 /// Writes that one commit takes in at most.
 const BATCH_WRITES: usize = 256;
+/// How often the anchor is made durable at most. What it lacks after a power cut, a commit of the
+/// last moments, it learns at the next opening.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the caller how its write ended. Called once, when that is certain.
 type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -84,9 +89,27 @@ fn unrun(job: Box<dyn Job>) -> Reply {
     Box::new(move |outcome| job.fail(outcome.err().unwrap_or(Error::Interrupted)))
 }
 
-/// The writer thread: ends once every sender is gone and the queue is empty.
+/// The writer thread: ends once every sender is gone and the queue is empty. While there is nothing
+/// to write it seals blocks anew that an old data key seals.
 pub(crate) fn run(engine: &Engine, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    while let Some(first) = queue.blocking_recv() {
+    let mut settler = Settler::default();
+    let mut renewing = engine.is_renewing();
+    loop {
+        let first = match queue.try_recv() {
+            Ok(first) => first,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) if renewing => {
+                renewing = renew(engine);
+                continue;
+            }
+            Err(TryRecvError::Empty) => {
+                settler.settle(engine, Instant::now());
+                match queue.blocking_recv() {
+                    Some(first) => first,
+                    None => return,
+                }
+            }
+        };
         let mut batch = vec![first];
         while batch.len() < BATCH_WRITES
             && let Ok(next) = queue.try_recv()
@@ -97,6 +120,33 @@ pub(crate) fn run(engine: &Engine, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         let outcome = write_batch(engine, batch, &mut replies);
         for reply in replies {
             reply(outcome.clone());
+        }
+        renewing = engine.is_renewing();
+    }
+}
+
+/// Seals some blocks anew; false where nothing is left, or nothing can be done for now.
+fn renew(engine: &Engine) -> bool {
+    match engine.renew_step() {
+        Ok(done) => !done,
+        Err(error) => {
+            tracing::warn!("older blocks stay sealed with an old data key for now: {error}");
+            false
+        }
+    }
+}
+
+/// Makes the anchor durable from time to time.
+#[derive(Default)]
+struct Settler {
+    last: Option<Instant>,
+}
+
+impl Settler {
+    fn settle(&mut self, engine: &Engine, now: Instant) {
+        if self.last.is_none_or(|last| now - last >= SETTLE_EVERY) {
+            self.last = Some(now);
+            engine.settle_anchor();
         }
     }
 }
@@ -198,8 +248,8 @@ fn attempt(
             .abort()
             .map_err(|error| Error::engine(error).into());
     };
-    transaction.commit().map_err(|error| Failed {
-        cause: Error::engine(error),
+    opening.commit(transaction).map_err(|cause| Failed {
+        cause,
         committing: Some(number),
     })
 }

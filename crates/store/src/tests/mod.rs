@@ -13,7 +13,6 @@ mod disk;
 mod faults;
 mod mutation;
 mod simulated;
-mod vectors;
 
 use std::sync::Arc;
 

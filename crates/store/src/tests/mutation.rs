@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::dice::{Dice, cases, seed};
 use super::simulated::Simulated;
 use super::{T, content, create, open, put};
-use crate::layout::{DATA_AT, SEALED_BYTES};
+use crate::layout::{BLOCK_BYTES, POOL_AT, offset};
 use crate::{Error, Record};
 
 const SECTOR: usize = 512;
@@ -38,9 +38,9 @@ fn somewhere(image: &[u8], dice: &mut Dice) -> usize {
 
 /// The place of a data block that was written.
 fn block(image: &[u8], dice: &mut Dice) -> std::ops::Range<usize> {
-    let first = usize::try_from(DATA_AT).unwrap();
-    let at = first + (somewhere(&image[first..], dice) / SEALED_BYTES) * SEALED_BYTES;
-    at..at + SEALED_BYTES
+    let first = usize::try_from(offset(POOL_AT)).unwrap();
+    let at = first + (somewhere(&image[first..], dice) / BLOCK_BYTES) * BLOCK_BYTES;
+    at..at + BLOCK_BYTES
 }
 
 fn mutate(image: &mut Vec<u8>, dice: &mut Dice) -> &'static str {
@@ -151,11 +151,11 @@ fn each_kind_of_damage_has_its_own_error() {
         Err(Error::Truncated { .. })
     ));
     assert!(matches!(
-        attempt(&|i| i.truncate(9000)),
+        attempt(&|i| i.truncate(8200)),
         Err(Error::DamagedHeader)
     ));
     assert!(matches!(
-        attempt(&|i| i[8192..16384].fill(1)),
+        attempt(&|i| i[8192..40960].fill(1)),
         Err(Error::DamagedHeader)
     ));
     assert!(matches!(
@@ -167,20 +167,20 @@ fn each_kind_of_damage_has_its_own_error() {
     ));
     assert!(matches!(
         attempt(&|i| {
-            i[8] = 2;
-            i[4096 + 8] = 2;
+            i[8] = 9;
+            i[4096 + 8] = 9;
         }),
         Err(Error::Unsupported {
-            version: 2,
+            version: 9,
             suite: 1
         })
     ));
     // One copy or one slot is enough.
-    for at in [20, 4096 + 20, 8192 + 20, 12288 + 20] {
+    for at in (0..10).map(|block| block * 4096 + 20) {
         assert_eq!(attempt(&|i| i[at] ^= 1).unwrap(), before);
     }
     let damaged = attempt(&|i| {
-        for byte in &mut i[16384..] {
+        for byte in &mut i[40960..] {
             *byte ^= u8::from(*byte != 0);
         }
     });

@@ -1,0 +1,159 @@
+//! Making a generation durable (FORMAT.md, "Commits").
+
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::disk::Gather;
+use crate::error::Error;
+use crate::layout::{Block, slot_copies, slot_of};
+use crate::mark::Mark;
+use crate::slot::Root;
+use crate::vault::{State, Vault};
+
+/// Blocks that a commit writes at most (4 MiB) before it syncs twice instead of once. Opening after
+/// a crash reads the last commit's blocks again, unless it synced twice.
+const UNSETTLED_BLOCKS_MAX: u64 = 1024;
+
+impl Vault {
+    /// Lets the next sync pass without reaching the disk. The engine's two-phase commit syncs twice
+    /// so that no state between the two can be torn; here each generation is whole or not there, so
+    /// the second sync carries both. Call [`Self::finish`] once the engine's commit has returned.
+    pub(crate) fn expect_two_phases(&self) {
+        self.first_phase.store(true, Ordering::Release);
+    }
+
+    /// Returns once everything written will survive a power cut.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        if self.frozen.is_some() || self.first_phase.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.commit(&mut self.lock(), false)
+    }
+
+    /// Makes sure that the engine's commit is durable, however often it synced.
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        self.first_phase.store(false, Ordering::Release);
+        self.sync()
+    }
+
+    /// Ends the use of the file: what is on the disk then needs no check on opening.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        if self.frozen.is_some() {
+            return Ok(());
+        }
+        self.commit(&mut self.lock(), true)?;
+        // Carries the last commit's settled record.
+        self.disk.sync()?;
+        self.anchor
+            .as_ref()
+            .map_or(Ok(()), |anchor| anchor.settle())
+    }
+
+    /// Names the newest durable state.
+    pub(crate) fn mark(&self) -> Mark {
+        let state = self.lock();
+        mark(self, &state)
+    }
+
+    /// Writes the generation under way, if there is anything to write.
+    pub(crate) fn commit(&self, state: &mut State, settle: bool) -> Result<(), Error> {
+        if !state.changed && !state.tree.is_changed() {
+            return Ok(());
+        }
+        self.check_writable()?;
+        let generation = state.next;
+        self.seal_nodes(state, generation)?;
+        state.gather.flush(&self.disk)?;
+        let mut root = state.root.clone();
+        root.settled = settle || state.gather.count() > UNSETTLED_BLOCKS_MAX;
+        if root.settled {
+            self.disk.sync()?;
+        }
+        root.generation = generation;
+        root.at = now();
+        root.blocks = self.blocks();
+        root.anchored |= self.anchor.is_some();
+        (root.level, root.entry) = state.tree.root();
+        let sealed = self.seal_root(&root, &mut state.gather)?;
+        let copies = slot_copies(slot_of(generation));
+        for address in copies {
+            self.disk.write(address, &sealed)?;
+        }
+        self.disk.sync()?;
+        if !root.settled {
+            // Reaches the disk sometime, and says that what is missing from then on was damaged
+            // and not cut off. The first copy stays, should this be torn.
+            root.settled = true;
+            let sealed = self.seal_root(&root, &mut state.gather)?;
+            if let Err(error) = self.disk.write(copies[1], &sealed) {
+                tracing::warn!("damage to the last commit might pass for a power cut: {error}");
+            }
+        }
+        state.root = root;
+        self.committed(state);
+        Ok(())
+    }
+
+    fn seal_root(&self, root: &Root, gather: &mut Gather) -> Result<Block, Error> {
+        root.seal(&self.disk.keyring(), gather.random()?)
+            .map_err(|_| Error::Inconsistent("the root could not be sealed".into()))
+    }
+
+    fn seal_nodes(&self, state: &mut State, generation: u64) -> Result<(), Error> {
+        let State {
+            tree,
+            space,
+            gather,
+            outdated,
+            ..
+        } = state;
+        tree.seal(&self.fetch(), &mut |place, node, before| {
+            let address = space.allocate();
+            let entry = gather.seal(&self.disk, place, address, generation, node.bytes())?;
+            if let Some(before) = before {
+                *outdated -= u64::from(before.epoch != entry.epoch).min(*outdated);
+                space.give_up(before.address, generation);
+            }
+            Ok(entry)
+        })
+    }
+
+    /// Takes note that the root is on the disk.
+    fn committed(&self, state: &mut State) {
+        let generation = state.root.generation;
+        state.next = generation.saturating_add(1);
+        state.changed = false;
+        state.gather.restart();
+        // A copy of the running machine would seal other content with what is left of these.
+        state.gather.forget_random();
+        state.tree.shed();
+        let pinned = state.pins.keys().next().copied();
+        state.space.release(generation, pinned);
+        // Failure only leaves the file longer.
+        if let Some(blocks) = state.space.trim(false)
+            && let Err(error) = self.disk.set_blocks(blocks)
+        {
+            tracing::warn!("the store's file could not be shortened: {error}");
+        }
+        if let Some(anchor) = &self.anchor
+            && let Err(error) = anchor.advance(&mark(self, state))
+        {
+            tracing::warn!("an older copy of the store might go unnoticed: {error}");
+        }
+    }
+}
+
+fn mark(vault: &Vault, state: &State) -> Mark {
+    Mark {
+        file: vault.disk.keyring().file(),
+        lineage: state.root.lineage,
+        generation: state.root.generation,
+        at: state.root.at,
+    }
+}
+
+/// The time for people to read, in seconds since 1970; nothing is decided by it.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
