@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, TableDefinition};
 use secret::Key;
 
 use crate::backend::{Backend, Shared};
@@ -12,12 +12,15 @@ use crate::recover::recover;
 use crate::store::Options;
 use crate::superblock::Superblock;
 use crate::vault::Vault;
+use crate::view::{Newest, View};
 
 /// Key-value bytes as the engine types them.
 pub(crate) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// One opening of the store. After a failure it is replaced by the next.
 pub(crate) struct Opening {
+    /// Goes before the database whose transaction it holds.
+    newest: Newest,
     database: Database,
     backend: Arc<Backend>,
     superblock: Mutex<Superblock>,
@@ -44,6 +47,7 @@ impl Opening {
                 cause.unwrap_or(Error::engine(error))
             })?;
         Ok(Self {
+            newest: Newest::default(),
             database,
             backend,
             superblock,
@@ -51,8 +55,9 @@ impl Opening {
         })
     }
 
-    pub(crate) fn begin_read(&self) -> Result<redb::ReadTransaction, Error> {
-        self.database.begin_read().map_err(Error::engine)
+    /// The newest commit.
+    pub(crate) fn view(&self) -> Result<Arc<View>, Error> {
+        self.newest.view(&self.database)
     }
 
     pub(crate) fn begin_write(&self) -> Result<redb::WriteTransaction, Error> {
@@ -68,7 +73,9 @@ impl Opening {
     pub(crate) fn commit(&self, transaction: redb::WriteTransaction) -> Result<(), Error> {
         self.backend.vault().expect_two_phases();
         transaction.commit().map_err(Error::engine)?;
-        self.backend.run(Vault::finish)
+        let finished = self.backend.run(Vault::finish);
+        self.newest.overtake();
+        finished
     }
 
     fn superblock(&self) -> MutexGuard<'_, Superblock> {

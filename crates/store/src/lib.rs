@@ -42,6 +42,7 @@ mod superblock;
 mod table;
 mod tree;
 mod vault;
+mod view;
 mod write;
 mod writer;
 

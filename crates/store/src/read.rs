@@ -1,33 +1,25 @@
 //! Reading in a snapshot.
 
 use std::ops::RangeBounds;
+use std::sync::Arc;
 
-use redb::{ReadableTableMetadata, TableError};
+use redb::ReadableTableMetadata;
 
 use crate::error::Error;
 use crate::table::{Entries, Record, Table, after_prefix, prefix_bounds};
+use crate::view::View;
 
 /// A snapshot: it shows the last durable commit at the time that it was taken, whatever is
 /// written meanwhile.
-pub struct ReadTx(pub(crate) redb::ReadTransaction);
-
-type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+pub struct ReadTx(pub(crate) Arc<View>);
 
 impl ReadTx {
-    fn open(&self, table: Table) -> Result<Option<ReadTable>, Error> {
-        match self.0.open_table(table.definition()) {
-            Ok(table) => Ok(Some(table)),
-            Err(TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(Error::engine(error)),
-        }
-    }
-
     /// The value of `key`.
     ///
     /// # Errors
     /// As all reads: where the file cannot be read, or was damaged or tampered with.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        let Some(table) = self.open(table)? else {
+        let Some(table) = self.0.table(table)? else {
             return Ok(None);
         };
         let value = table.get(key).map_err(Error::engine)?;
@@ -43,7 +35,7 @@ impl ReadTx {
         table: Table,
         bounds: impl RangeBounds<&'k [u8]>,
     ) -> Result<Entries<'static>, Error> {
-        let Some(table) = self.open(table)? else {
+        let Some(table) = self.0.table(table)? else {
             return Ok(Entries(None));
         };
         let bounds = (bounds.start_bound().cloned(), bounds.end_bound().cloned());
@@ -66,7 +58,7 @@ impl ReadTx {
     /// # Errors
     /// As [`Self::get`].
     pub fn count(&self, table: Table) -> Result<u64, Error> {
-        self.open(table)?
+        self.0.table(table)?
             .map_or(Ok(0), |table| table.len().map_err(Error::engine))
     }
 

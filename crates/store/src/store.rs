@@ -141,7 +141,7 @@ impl Store {
         let mut attempt = 1;
         loop {
             let opening = engine.present()?;
-            let result = opening.begin_read().and_then(|tx| read(&ReadTx(tx)));
+            let result = opening.view().and_then(|view| read(&ReadTx(view)));
             if opening.failure().is_none() {
                 return result;
             }

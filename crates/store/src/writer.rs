@@ -178,7 +178,7 @@ fn write_batch(
     // The engine can fail after the commit has reached the disk. What is on the disk decides.
     match engine
         .writable()
-        .and_then(|opening| commits(&ReadTx(opening.begin_read()?)))
+        .and_then(|opening| commits(&ReadTx(opening.view()?)))
     {
         Ok(found) if found >= number => Ok(()),
         Ok(_) => Err(cause),
