@@ -173,6 +173,16 @@ impl Engine {
         Ok(Arc::new(opening))
     }
 
+    /// Makes the file as short as its content allows. Nobody may be reading or writing.
+    pub(crate) fn compact(&mut self) -> Result<(), Error> {
+        let mut opening = self.writable()?;
+        self.lock().take();
+        let only = Arc::get_mut(&mut opening).ok_or(Error::Interrupted)?;
+        only.newest.overtake();
+        while only.database.compact().map_err(Error::engine)? {}
+        only.backend.run(Vault::shorten)
+    }
+
     /// Makes what the anchor knows durable.
     pub(crate) fn settle_anchor(&self) {
         if let Some(anchor) = &self.options.anchor

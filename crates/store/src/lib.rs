@@ -20,6 +20,7 @@
 mod anchor;
 mod backend;
 mod commit;
+mod compact;
 mod disk;
 mod engine;
 mod entry;
@@ -33,6 +34,7 @@ mod pinned;
 mod random;
 mod read;
 mod recover;
+mod relocate;
 mod renew;
 mod seal;
 mod slot;
@@ -50,6 +52,7 @@ mod writer;
 mod tests;
 
 pub use anchor::Anchor;
+pub use compact::compact;
 pub use error::{Error, WriteError};
 pub use mark::{MARK_ID_BYTES, MARK_TEXT_BYTES, Mark, MarkError};
 pub use read::ReadTx;

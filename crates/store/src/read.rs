@@ -58,7 +58,8 @@ impl ReadTx {
     /// # Errors
     /// As [`Self::get`].
     pub fn count(&self, table: Table) -> Result<u64, Error> {
-        self.0.table(table)?
+        self.0
+            .table(table)?
             .map_or(Ok(0), |table| table.len().map_err(Error::engine))
     }
 

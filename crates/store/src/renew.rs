@@ -2,15 +2,13 @@
 //! (FORMAT.md, "Keys").
 
 use secret::Key;
-use zeroize::Zeroizing;
 
 use crate::entry::FAN_OUT;
 use crate::error::Error;
-use crate::layout::{BLOCK_BYTES, POOL_AT, SLOTS};
+use crate::layout::{POOL_AT, SLOTS};
 use crate::recover::{data_key, write_superblock};
-use crate::seal::Place;
 use crate::superblock::Superblock;
-use crate::vault::{State, Vault};
+use crate::vault::Vault;
 
 /// Blocks that one step seals anew at most; it bounds how long a write waits for a step.
 pub(crate) const STEP_BLOCKS: u64 = 256;
@@ -70,9 +68,10 @@ impl Vault {
         self.check_writable()?;
         let mut state = self.lock();
         let leaves = self.blocks().div_ceil(FAN_OUT);
+        let epoch = self.disk.keyring().epoch();
         while state.renewing < leaves && state.gather.count() < STEP_BLOCKS {
             let leaf = state.renewing;
-            state.renew_leaf(self, leaf)?;
+            state.move_blocks(self, leaf, &|entry| entry.epoch != epoch)?;
             state.renewing += 1;
         }
         if state.renewing < leaves || state.tree.is_changed() {
@@ -93,35 +92,5 @@ impl Vault {
         *superblock = cleared;
         state.outdated = 0;
         Ok(true)
-    }
-}
-
-impl State {
-    fn renew_leaf(&mut self, vault: &Vault, leaf: u64) -> Result<(), Error> {
-        let epoch = vault.disk.keyring().epoch();
-        let fetch = vault.fetch();
-        let Some((node, sealed_with)) = self.tree.leaf(leaf, &fetch)? else {
-            return Ok(());
-        };
-        let stale: Vec<u64> = node
-            .children()
-            .filter(|(_, entry)| entry.epoch != epoch)
-            .map(|(child, _)| child)
-            .collect();
-        for child in stale {
-            let block = leaf * FAN_OUT + child;
-            let Some(entry) = self.tree.get(block, &fetch)? else {
-                continue;
-            };
-            let mut plain = Zeroizing::new([0; BLOCK_BYTES]);
-            vault.disk.read(entry.address, plain.as_mut_slice())?;
-            let data = Place::Data(block);
-            vault.disk.open(data, &entry, plain.as_mut_slice())?;
-            self.write(vault, block, &plain)?;
-        }
-        if sealed_with != epoch {
-            self.tree.touch(leaf, &fetch)?;
-        }
-        Ok(())
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Space {
     cursor: u64,
     /// Blocks given up, by the generation that gave them up.
     pending: VecDeque<(u64, Vec<u64>)>,
+    /// Set where the file is to become short, and free blocks are used from its start on.
+    packing: bool,
     /// Set where not all of the tree could be read: what is free is then unknown.
     grow_only: bool,
 }
@@ -83,7 +85,7 @@ impl Space {
 
     /// A free block, behind the last one where possible.
     pub(crate) fn allocate(&mut self) -> u64 {
-        let plenty = self.free > self.blocks / FREE_ONE_IN;
+        let plenty = self.packing || self.free > self.blocks / FREE_ONE_IN;
         let found = (!self.grow_only && self.free > 0)
             .then(|| {
                 let ahead = self.next_free(self.cursor);
@@ -94,6 +96,12 @@ impl Space {
         self.occupy(address);
         self.cursor = address + 1;
         address
+    }
+
+    /// From now on free blocks are used from the start of the file on, as long as there are any.
+    pub(crate) const fn pack(&mut self) {
+        self.packing = true;
+        self.cursor = POOL_AT;
     }
 
     fn next_free(&self, from: u64) -> Option<u64> {

@@ -144,15 +144,23 @@ impl Tree {
         Ok(cached)
     }
 
-    /// A leaf, and the number of the data key that seals it.
+    /// A leaf as it is now, and its entry as of the last commit.
     pub(crate) fn leaf(
         &mut self,
         index: u64,
         fetch: Fetch<'_>,
-    ) -> Result<Option<(Node, u16)>, Error> {
-        let epoch = self.entry(0, index, fetch)?.map_or(0, |entry| entry.epoch);
+    ) -> Result<Option<(Node, Option<Entry>)>, Error> {
+        let entry = self.entry(0, index, fetch)?;
         let cached = self.load(0, index, fetch)?;
-        Ok(cached.map(|cached| (cached.node.clone(), epoch)))
+        Ok(cached.map(|cached| (cached.node.clone(), entry)))
+    }
+
+    /// The entry of the node above a leaf, where there is one.
+    pub(crate) fn above(&mut self, leaf: u64, fetch: Fetch<'_>) -> Result<Option<Entry>, Error> {
+        if self.level == 0 {
+            return Ok(None);
+        }
+        self.entry(1, leaf / FAN_OUT, fetch)
     }
 
     /// Has a leaf sealed anew, although nothing in it changes.

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use secret::Key;
 
-use super::{T, block_on, key, put};
+use super::{T, block_on, content, key, put};
 use crate::{Error, Options, Store, WriteError};
 
 #[test]
@@ -66,4 +66,38 @@ fn a_refused_write_leaves_nothing_and_spoils_no_neighbour() {
             (b"kept".to_vec(), b"before".to_vec())
         ]
     );
+}
+
+#[test]
+fn a_compacted_file_is_short_and_holds_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    for round in 0..4_u8 {
+        let writes = (0..200_u8).map(move |at| (at, vec![at ^ round; 3000]));
+        block_on(store.write(move |tx| {
+            for (at, value) in writes {
+                tx.put(T, &[at], &value)?;
+            }
+            Ok::<_, Error>(())
+        }))
+        .unwrap();
+    }
+    block_on(store.write(|tx| {
+        for at in 0..150_u8 {
+            tx.remove(T, &[at])?;
+        }
+        Ok::<_, Error>(())
+    }))
+    .unwrap();
+    let before = content(&store).unwrap();
+    drop(store);
+    let (long, short) = crate::compact(&path, &key(), Options::default()).unwrap();
+    assert_eq!(short, path.metadata().unwrap().len());
+    // 50 records of 3000 bytes lie in pages of 4096 bytes.
+    assert!(short < long / 2 && short < 120 * 4096, "{long} to {short}");
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    assert_eq!(content(&store).unwrap(), before);
+    let missing = crate::compact(&folder.path().join("none"), &key(), Options::default());
+    assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
 }

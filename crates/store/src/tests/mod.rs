@@ -11,6 +11,7 @@ mod crash;
 mod dice;
 mod disk;
 mod faults;
+mod keys;
 mod mutation;
 mod simulated;
 
