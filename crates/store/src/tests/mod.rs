@@ -14,6 +14,7 @@ mod faults;
 mod keys;
 mod mutation;
 mod simulated;
+mod vectors;
 
 use std::sync::Arc;
 
