@@ -10,6 +10,7 @@
 mod arguments;
 mod config;
 mod journal;
+mod memory;
 mod notify;
 mod prove;
 mod service;
