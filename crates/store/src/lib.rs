@@ -48,6 +48,8 @@ mod view;
 mod write;
 mod writer;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 

@@ -129,6 +129,16 @@ impl Root {
     }
 }
 
+#[cfg(fuzzing)]
+impl Root {
+    /// Reads what is behind the encryption.
+    pub(crate) fn fuzz_record(data: &[u8]) {
+        if let Some(root) = data.first_chunk().and_then(Self::decode) {
+            assert!(root.level <= LEVELS_MAX, "a level too high");
+        }
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

@@ -105,20 +105,32 @@ impl Superblock {
                 &Tag::from(*tag),
             )
             .ok()?;
-        let mut keys = Vec::with_capacity(DATA_KEYS_MAX);
-        for place in payload.as_chunks::<WRAPPED_KEY_BYTES>().0 {
-            let epoch = u16::from_le_bytes([place[0], place[1]]);
-            if epoch != 0 {
-                let mut key = Zeroizing::new([0; KEY_BYTES]);
-                key.copy_from_slice(&place[2..]);
-                keys.push(DataKey { epoch, key });
-            }
-        }
         Some(Self {
             file: clear.file,
             sequence: clear.sequence,
-            keys,
+            keys: data_keys(&payload),
         })
+    }
+}
+
+fn data_keys(payload: &[u8; PAYLOAD_BYTES]) -> Vec<DataKey> {
+    let mut keys = Vec::with_capacity(DATA_KEYS_MAX);
+    for place in payload.as_chunks::<WRAPPED_KEY_BYTES>().0 {
+        let epoch = u16::from_le_bytes([place[0], place[1]]);
+        if epoch != 0 {
+            let mut key = Zeroizing::new([0; KEY_BYTES]);
+            key.copy_from_slice(&place[2..]);
+            keys.push(DataKey { epoch, key });
+        }
+    }
+    keys
+}
+
+/// Reads what is behind the encryption.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz_payload(data: &[u8]) {
+    if let Some(payload) = data.first_chunk() {
+        assert!(data_keys(payload).len() <= DATA_KEYS_MAX, "too many keys");
     }
 }
 
