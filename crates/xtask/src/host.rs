@@ -6,7 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::program;
 use crate::progress::{note, step};
 
-/// A program that is needed and the Debian package that has it.
+/// A program that is needed, or a file by its absolute path, and the Debian package that has it.
 pub(crate) type Need = (&'static str, &'static str);
 
 /// What booting a container takes.
@@ -26,9 +26,17 @@ pub(crate) const VIRTUAL_MACHINE: &[Need] = &[
 /// What the tests take besides.
 pub(crate) const TESTS: &[Need] = &[("python3", "python3")];
 
+/// What compiling SQLCipher takes besides.
+pub(crate) const SQLCIPHER: &[Need] = &[("/usr/include/openssl/evp.h", "libssl-dev")];
+
 /// Makes sure that this is root on Linux with everything in `needs`, installing what is missing.
 pub(crate) fn prepare(needs: &[Need]) -> Outcome<()> {
     require_root()?;
+    provide(needs)
+}
+
+/// Makes sure that everything in `needs` is here, installing what is missing; that alone takes root.
+pub(crate) fn provide(needs: &[Need]) -> Outcome<()> {
     let missing = missing(needs, program::exists);
     if missing.is_empty() {
         return Ok(());
@@ -39,6 +47,12 @@ pub(crate) fn prepare(needs: &[Need]) -> Outcome<()> {
             "this needs the Debian packages {packages}, and this is no Debian system. Install what provides \
              {} with your system's package manager, then run the command again",
             programs(needs)
+        ));
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Failure::because(format!(
+            "this needs the Debian packages {packages}, and only root can install them: sudo apt-get install \
+             {packages}, then run the command again"
         ));
     }
     step(&format!("Installing {packages} with apt-get"), || {
@@ -107,5 +121,17 @@ mod tests {
             ["systemd-container", "util-linux"]
         );
         assert!(missing(CONTAINER, |_| true).is_empty());
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_path() {
+        assert_eq!(
+            missing(&[("/etc/passwd", "here")], program::exists),
+            [""; 0]
+        );
+        assert_eq!(
+            missing(&[("/no/such/file", "gone")], program::exists),
+            ["gone"]
+        );
     }
 }

@@ -33,6 +33,21 @@ pub(crate) fn read(command: &mut Command) -> Outcome<String> {
     ))
 }
 
+/// Runs a program whose complaints and progress the user sees, and returns what it prints.
+pub(crate) fn watch(command: &mut Command) -> Outcome<String> {
+    let name = name(command);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .during(format_args!("{name} could not be started"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Failure::because(format!("{name} failed with {}", output.status))
+    }
+}
+
 /// Runs a program and returns what came of it, failed or not.
 pub(crate) fn capture(command: &mut Command) -> Outcome<Output> {
     command
@@ -53,7 +68,7 @@ pub(crate) fn own() -> PathBuf {
     PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
-/// Whether a program of this name can be found.
+/// Whether a program of this name can be found; an absolute path names any file.
 pub(crate) fn exists(name: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|directory| directory.join(name).is_file())

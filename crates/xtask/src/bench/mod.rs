@@ -8,6 +8,7 @@ mod figure;
 mod load;
 mod provided;
 mod rounds;
+mod store;
 mod usage;
 
 use std::path::PathBuf;
@@ -19,7 +20,8 @@ use figure::Figure;
 /// What `bench` may be told.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The benchmark: `appliance` measures chat turns, memory and the boot of a booted appliance; `boot` a first boot
+    /// The benchmark: `appliance` measures chat turns, memory and the boot of a booted appliance; `boot` a first boot;
+    /// `store` the encrypted store beside redb, SQLite and SQLCipher
     #[arg(default_value = BENCHES[0].name)]
     name: String,
     /// Print one JSON object instead of a table; it is the last line
@@ -33,7 +35,7 @@ pub(crate) struct Options {
     /// How often everything is measured in turn; medians count
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Seconds of load in each
+    /// Seconds of load in each; of `store`, seconds for each figure, in which its four contenders take turns
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Connections, each one turn after the other
@@ -43,6 +45,10 @@ pub(crate) struct Options {
     /// then a matter of the connections alone, and turns for each second of processor time one of passing words on
     #[arg(long)]
     slow: bool,
+    /// Where `store` puts its files, for it is this folder's disk that is measured; the checkout's `target` otherwise. They
+    /// take about 1 GiB and are gone afterwards
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
 }
 
 /// A benchmark: its name, and how it is run.
@@ -60,6 +66,10 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "boot",
         run: boot::run,
+    },
+    Bench {
+        name: "store",
+        run: store::run,
     },
 ];
 
