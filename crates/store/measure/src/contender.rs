@@ -26,8 +26,6 @@ pub(crate) trait Contender: Sync {
     /// Lets so many writers add small records until `until`, each one durable commit after the other, with keys that
     /// [`crate::records::key`] makes from `first` on. Returns how many commits were made; it is over only with the last.
     fn commit(&self, writers: u32, first: u64, until: Instant) -> Outcome<u64>;
-    /// Makes the file as small as it can be.
-    fn compact(&mut self) -> Outcome<()>;
 }
 
 /// Who is measured.
@@ -71,5 +69,16 @@ impl Who {
             Self::Sqlite => Box::new(Sqlite::open(&file, false)?),
             Self::Sqlcipher => Box::new(Sqlite::open(&file, true)?),
         })
+    }
+
+    /// Makes its file in `folder`, which is closed, as small as it can be.
+    pub(crate) fn compact(self, folder: &Path) -> Outcome<()> {
+        let file = self.file(folder);
+        match self {
+            Self::Store => Ours::compact(&file),
+            Self::Redb => Plain::compact(&file),
+            Self::Sqlite => Sqlite::compact(&file, false),
+            Self::Sqlcipher => Sqlite::compact(&file, true),
+        }
     }
 }

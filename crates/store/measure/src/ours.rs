@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::Instant;
 
+use secret::{KEY_BYTES, Key};
 use store::{Options, Store, Table};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::contender::{CACHE_BYTES, Contender, Outcome};
-use crate::records::{Key, SMALL_BYTES, VALUE_BYTES, key, value};
+use crate::records::{self, SMALL_BYTES, VALUE_BYTES, value};
 
 const T: Table = Table::new("t");
+static KEY: Key = Key::new([7; KEY_BYTES]);
 
 /// The store, open.
 pub(crate) struct Ours {
@@ -21,18 +23,27 @@ pub(crate) struct Ours {
 impl Ours {
     /// Opens or makes it.
     pub(crate) fn open(file: &Path) -> Outcome<Self> {
-        let options = Options {
-            cache_bytes: CACHE_BYTES,
-            ..Options::default()
-        };
         Ok(Self {
-            store: Store::open(file, &secret::Key::new([7; secret::KEY_BYTES]), options)?,
+            store: Store::open(file, &KEY, options())?,
             runtime: Builder::new_current_thread().build()?,
         })
     }
+
+    /// Makes its file, which is closed, as small as it can be.
+    pub(crate) fn compact(file: &Path) -> Outcome<()> {
+        store::compact(file, &KEY, options())?;
+        Ok(())
+    }
 }
 
-fn check(key: &Key, found: Option<Vec<u8>>) -> Result<(), store::Error> {
+fn options() -> Options {
+    Options {
+        cache_bytes: CACHE_BYTES,
+        ..Options::default()
+    }
+}
+
+fn check(key: &records::Key, found: Option<Vec<u8>>) -> Result<(), store::Error> {
     if found.is_some_and(|value| value.len() == VALUE_BYTES && value.starts_with(key)) {
         return Ok(());
     }
@@ -42,7 +53,7 @@ fn check(key: &Key, found: Option<Vec<u8>>) -> Result<(), store::Error> {
 }
 
 impl Contender for Ours {
-    fn load(&self, keys: &[Key]) -> Outcome<()> {
+    fn load(&self, keys: &[records::Key]) -> Outcome<()> {
         let keys = keys.to_vec();
         let write = self.store.write(move |tx| {
             keys.iter()
@@ -51,14 +62,14 @@ impl Contender for Ours {
         Ok(self.runtime.block_on(write)?)
     }
 
-    fn read(&self, keys: &[Key]) -> Outcome<()> {
+    fn read(&self, keys: &[records::Key]) -> Outcome<()> {
         for key in keys {
             check(key, self.store.read(|tx| tx.get(T, key))?)?;
         }
         Ok(())
     }
 
-    fn read_together(&self, keys: &[Key]) -> Outcome<()> {
+    fn read_together(&self, keys: &[records::Key]) -> Outcome<()> {
         let each = |tx: &store::ReadTx| keys.iter().try_for_each(|key| check(key, tx.get(T, key)?));
         Ok(self.store.read(each)?)
     }
@@ -69,7 +80,7 @@ impl Contender for Ours {
             async move {
                 let mut count = 0;
                 while Instant::now() < until {
-                    let key = key(first + number + count * u64::from(writers));
+                    let key = records::key(first + number + count * u64::from(writers));
                     store
                         .write(move |tx| tx.put(T, &key, &value::<SMALL_BYTES>(&key)))
                         .await?;
@@ -86,10 +97,5 @@ impl Contender for Ours {
             sum += self.runtime.block_on(task)??;
         }
         Ok(sum)
-    }
-
-    fn compact(&mut self) -> Outcome<()> {
-        // The store cannot compact yet: what counts is the file as closing leaves it.
-        Ok(())
     }
 }

@@ -161,9 +161,7 @@ impl Round<'_> {
 
     fn compact(&mut self, figure: &str) -> Outcome<()> {
         for who in Who::ALL {
-            let mut one = who.open(self.folder)?;
-            one.compact()?;
-            drop(one);
+            who.compact(self.folder)?;
             #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
             let size = disk::size(self.folder, who)? as f64;
             self.seen.add(figure, who.name(), size);
