@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::contender::{Outcome, Who};
 
 /// Bytes of one write whose sync is timed.
-const WRITE_BYTES: u64 = 4096;
+const WRITE_BYTES: usize = 4096;
 /// Pages of the file that they are made in.
 const PAGES: u64 = 1024;
 
@@ -23,7 +23,7 @@ impl Syncs {
     pub(crate) fn new(folder: &Path) -> Outcome<Self> {
         let file = tempfile::tempfile_in(folder)?;
         for page in 0..PAGES {
-            file.write_all_at(&[1; WRITE_BYTES as usize], page * WRITE_BYTES)?;
+            file.write_all_at(&[1; WRITE_BYTES], page * WRITE_BYTES as u64)?;
         }
         file.sync_all()?;
         Ok(Self {
@@ -38,7 +38,7 @@ impl Syncs {
             let page = self.times.len() as u64 % PAGES;
             let start = Instant::now();
             self.file
-                .write_all_at(&[2; WRITE_BYTES as usize], page * WRITE_BYTES)?;
+                .write_all_at(&[2; WRITE_BYTES], page * WRITE_BYTES as u64)?;
             self.file.sync_data()?;
             self.times.push(start.elapsed());
         }
