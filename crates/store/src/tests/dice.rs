@@ -1,6 +1,9 @@
 //! Chance that can be repeated.
 
-/// A generator that a seed makes repeatable (SplitMix64).
+use std::cell::RefCell;
+
+/// A generator that a seed makes repeatable (SplitMix64: Steele, Lea and Flood, OOPSLA 2014).
+#[derive(Clone)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -8,7 +11,14 @@ impl Dice {
         Self(seed)
     }
 
-    fn next(&mut self) -> u64 {
+    /// The dice of one numbered part of a proof, whatever came before it.
+    pub(crate) fn numbered(seed: u64, number: u64) -> Self {
+        let mut dice = Self(seed);
+        let start = dice.next() ^ number;
+        Self(Self(start).next())
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -24,12 +34,54 @@ impl Dice {
         self.below(100) < percent
     }
 
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    pub(crate) fn fill(&mut self, out: &mut [u8]) {
+        for chunk in out.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
+    }
+
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
-        let words = length.div_ceil(8);
-        let mut bytes: Vec<u8> = (0..words).flat_map(|_| self.next().to_le_bytes()).collect();
-        bytes.truncate(length);
+        let mut bytes = vec![0; length];
+        self.fill(&mut bytes);
         bytes
     }
+}
+
+thread_local! {
+    static NONCES: RefCell<Option<Dice>> = const { RefCell::new(None) };
+}
+
+/// Until dropped, what this thread draws as random bytes (keys, nonces, names) can be repeated
+/// too, so that a case is the same to the bit when it is run again.
+pub(crate) struct Repeatable(());
+
+impl Repeatable {
+    pub(crate) fn from(dice: &mut Dice) -> Self {
+        let own = Dice::new(dice.next());
+        NONCES.with_borrow_mut(|nonces| *nonces = Some(own));
+        Self(())
+    }
+}
+
+impl Drop for Repeatable {
+    fn drop(&mut self) {
+        NONCES.with_borrow_mut(|nonces| *nonces = None);
+    }
+}
+
+/// Fills `out`, and returns true, where this thread's random bytes are repeatable.
+pub(crate) fn repeatable_bytes(out: &mut [u8]) -> bool {
+    NONCES.with_borrow_mut(|nonces| match nonces {
+        Some(dice) => {
+            dice.fill(out);
+            true
+        }
+        None => false,
+    })
 }
 
 /// The seed of this run: `STORE_SEED` repeats an earlier one. Printed, for when a test fails.

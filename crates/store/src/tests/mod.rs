@@ -7,12 +7,18 @@
 )]
 
 mod behaviour;
-mod crash;
-mod dice;
+mod content;
+mod damage;
+pub(crate) mod dice;
 mod disk;
 mod faults;
+mod history;
+mod image;
 mod keys;
+mod loss;
 mod mutation;
+mod power;
+mod proof;
 mod simulated;
 mod vectors;
 

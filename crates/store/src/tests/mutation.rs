@@ -1,203 +1,303 @@
 //! A file that someone changed gives an error or the right content: never wrong data, never a
-//! panic. (Putting an old version of a block back is a known bound, see FORMAT.md.)
+//! panic.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
-use super::dice::{Dice, cases, seed};
-use super::simulated::Simulated;
-use super::{T, content, create, open, put};
-use crate::layout::{BLOCK_BYTES, POOL_AT, offset};
-use crate::{Error, Record};
+use super::content::{self, Found, Model, TABLES, abandon, change, same, write};
+use super::dice::{Dice, Repeatable};
+use super::history::{History, Life, Weather};
+use super::image::{Image, SECTOR};
+use super::proof::{Proof, Tally};
+use super::simulated::{Event, Simulated};
+use crate::Error;
+use crate::engine::Engine;
+use crate::layout::BLOCK_BYTES;
 
-const SECTOR: usize = 512;
+/// Cases that change the same file.
+const CASES_PER_FILE: u64 = 256;
+/// Keys that are looked up where not everything can be read.
+const LOOKUPS: usize = 3;
 
-/// A store's file with some content; without a proper close where `torn`.
-fn build(dice: &mut Dice, torn: bool) -> (Vec<u8>, Vec<Record>) {
-    let disk = Simulated::recording();
-    let store = create(&disk);
-    for key in 0..40_u8 {
-        let length = if key % 8 == 0 { 9000 } else { 300 };
-        put(&store, &[key], &dice.bytes(length)).unwrap();
-    }
-    put(&store, &[5], b"changed").unwrap();
-    let content = content(&store).unwrap();
-    let open = disk.image();
-    drop(store);
-    (if torn { open } else { disk.image() }, content)
+/// A file, and how it came to be.
+struct Victim {
+    image: Image,
+    /// What it holds.
+    model: Arc<Model>,
+    /// What it held before.
+    older: Vec<Arc<Model>>,
+    /// Every place that was ever written, with all that it held, oldest first.
+    versions: BTreeMap<usize, Vec<Arc<[u8]>>>,
+    /// Where writes went, oldest first.
+    written: Vec<usize>,
 }
 
-/// Places that hold something.
-fn somewhere(image: &[u8], dice: &mut Dice) -> usize {
-    loop {
-        let at = dice.below(image.len());
-        if image[at] != 0 {
-            return at;
-        }
-    }
+/// The block of the file that `at` lies in.
+fn place(at: usize) -> Range<usize> {
+    let first = at / BLOCK_BYTES * BLOCK_BYTES;
+    first..first + BLOCK_BYTES
 }
 
-/// The place of a data block that was written.
-fn block(image: &[u8], dice: &mut Dice) -> std::ops::Range<usize> {
-    let first = usize::try_from(offset(POOL_AT)).unwrap();
-    let at = first + (somewhere(&image[first..], dice) / BLOCK_BYTES) * BLOCK_BYTES;
-    at..at + BLOCK_BYTES
-}
-
-fn mutate(image: &mut Vec<u8>, dice: &mut Dice) -> &'static str {
-    match dice.below(8) {
-        0 => {
-            let at = somewhere(image, dice);
-            image[at] ^= 1 << dice.below(8);
-            "a bit flipped"
-        }
-        1 => {
-            for _ in 0..=dice.below(100) {
-                let at = somewhere(image, dice);
-                image[at] ^= 1 << dice.below(8);
-            }
-            "bits flipped"
-        }
-        2 => {
-            let at = somewhere(image, dice) / SECTOR * SECTOR;
-            let end = (at + SECTOR).min(image.len());
-            image[at..end].fill(0);
-            "a sector zeroed"
-        }
-        3 => {
-            let place = block(image, dice);
-            image[place].fill(0);
-            "a block zeroed"
-        }
-        4 => {
-            let (one, other) = (block(image, dice), block(image, dice));
-            let copy = image[one].to_vec();
-            image[other].copy_from_slice(&copy);
-            "a block put over another"
-        }
-        5 => {
-            let length = dice.below(image.len());
-            image.truncate(length);
-            "cut short"
-        }
-        6 => {
-            let more = dice.below(20_000);
-            image.extend(dice.bytes(more));
-            "made longer"
-        }
-        _ => {
-            // The superblocks and the header slots, which are a small part of the file.
-            let at = dice.below(16384);
-            let end = (at + dice.below(200)).min(16384);
-            let noise = dice.bytes(end - at);
-            image[at..end].copy_from_slice(&noise);
-            "noise at the start"
-        }
-    }
-}
-
-#[test]
-fn a_changed_file_never_gives_wrong_data() {
-    let seed = seed();
-    let mut dice = Dice::new(seed);
-    let images = [build(&mut dice, false), build(&mut dice, true)];
-    let (mut refused, mut right) = (0, 0);
-    for case in 0..cases(3000) {
-        let (image, content_before) = &images[case % 2];
-        let mut image = image.clone();
-        let how = mutate(&mut image, &mut dice);
-        let what = format!("STORE_SEED={seed} case {case}, {how}");
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let store = open(&Simulated::with(image))?;
-            let all = content(&store)?;
-            // Point reads take other paths, and go on where a block elsewhere is damaged.
-            for (key, value) in content_before {
-                match store.read(|tx| tx.get(T, key)) {
-                    Ok(found) => assert_eq!(found.as_ref(), Some(value), "{what}"),
-                    Err(error) => assert!(!matches!(error, Error::Inconsistent(_)), "{what}"),
+impl Victim {
+    fn make(dice: &mut Dice) -> Self {
+        let life = Life {
+            commits: 20 + dice.below(30),
+            weather: Weather::Fair,
+            value_bytes: dice.pick(&[700, 700, 700, 9000]),
+            ..Life::any(dice)
+        };
+        let history = History::record(&life, dice);
+        let mut versions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut written = Vec::new();
+        for event in &history.log {
+            if let Event::Write { at, data } = event {
+                let mut at = *at;
+                let mut rest = &data[..];
+                while !rest.is_empty() {
+                    let (now, later) = rest.split_at(rest.len().min(place(at).end - at));
+                    versions.entry(at).or_default().push(Arc::from(now));
+                    written.push(at);
+                    at += now.len();
+                    rest = later;
                 }
             }
-            Ok::<_, Error>(all)
-        }));
-        match result {
-            Ok(Ok(all)) => {
-                assert!(all == *content_before, "{what}: wrong content");
-                right += 1;
+        }
+        Self {
+            image: history.last(),
+            model: Arc::clone(history.states.last().unwrap()),
+            older: history.acknowledged().cloned().collect(),
+            versions,
+            written,
+        }
+    }
+
+    /// A place that was written; often one of the last.
+    fn place(&self, dice: &mut Dice) -> Range<usize> {
+        let from = match dice.below(3) {
+            0 => self.written.len().saturating_sub(40),
+            1 => self.written.len().saturating_sub(150),
+            _ => 0,
+        };
+        place(dice.pick(&self.written[from..]))
+    }
+
+    /// Some byte of a place that was written.
+    fn byte(&self, dice: &mut Dice) -> usize {
+        let place = self.place(dice);
+        place.start + dice.below(place.len())
+    }
+
+    fn replay(&self, image: &mut Image, dice: &mut Dice) {
+        let at = self.place(dice).start;
+        if let Some(versions) = self.versions.get(&at) {
+            image.write(at, &versions[dice.below(versions.len())]);
+        }
+    }
+
+    fn mutate(&self, dice: &mut Dice) -> (Image, &'static str) {
+        let mut image = self.image.clone();
+        let how = match dice.below(12) {
+            0 => {
+                flip(&mut image, self.byte(dice), dice);
+                "a bit flipped"
             }
-            Ok(Err(_)) => refused += 1,
-            Err(_) => panic!("{what}: panicked"),
-        }
+            1 => {
+                for _ in 0..=dice.below(100) {
+                    flip(&mut image, self.byte(dice), dice);
+                }
+                "bits flipped"
+            }
+            2 => {
+                let at = self.byte(dice) / SECTOR * SECTOR;
+                put(&mut image, at, &[0; SECTOR]);
+                "a sector zeroed"
+            }
+            3 => {
+                let place = self.place(dice);
+                put(&mut image, place.start, &vec![0; place.len()]);
+                "a block zeroed"
+            }
+            4 => {
+                let (one, other) = (self.place(dice), self.place(dice));
+                let mut copy = vec![0; one.len()];
+                image.read(one.start, &mut copy);
+                put(&mut image, other.start, &copy);
+                "a block put over another"
+            }
+            5 => {
+                let (one, other) = (self.place(dice), self.place(dice));
+                let (mut first, mut second) = (vec![0; one.len()], vec![0; other.len()]);
+                image.read(one.start, &mut first);
+                image.read(other.start, &mut second);
+                put(&mut image, other.start, &first);
+                put(&mut image, one.start, &second);
+                "two blocks swapped"
+            }
+            6 => {
+                let length = if dice.percent(50) {
+                    self.byte(dice)
+                } else {
+                    dice.below(image.len())
+                };
+                image.resize(length);
+                "cut short"
+            }
+            7 => {
+                let more = dice.below(20_000);
+                let noise = dice.bytes(more);
+                image.write(image.len(), &noise);
+                "made longer"
+            }
+            8 => {
+                let at = self.byte(dice);
+                let length = 1 + dice.below(200);
+                let noise = dice.bytes(length);
+                put(&mut image, at, &noise);
+                "noise"
+            }
+            9 => {
+                self.replay(&mut image, dice);
+                "a block replayed"
+            }
+            10 => {
+                for _ in 0..2 + dice.below(30) {
+                    self.replay(&mut image, dice);
+                }
+                "blocks replayed"
+            }
+            _ => {
+                self.replay(&mut image, dice);
+                flip(&mut image, self.byte(dice), dice);
+                "a block replayed, a bit flipped"
+            }
+        };
+        (image, how)
     }
-    println!("{refused} refused, {right} gave the right content");
-    assert!(refused > 0 && right > 0);
 }
 
-#[test]
-fn each_kind_of_damage_has_its_own_error() {
-    let mut dice = Dice::new(7);
-    let (image, before) = build(&mut dice, false);
-    let attempt = |change: &dyn Fn(&mut Vec<u8>)| {
-        let mut image = image.clone();
-        change(&mut image);
-        open(&Simulated::with(image)).and_then(|store| content(&store))
+fn flip(image: &mut Image, at: usize, dice: &mut Dice) {
+    let mut byte = [0];
+    if image.read(at, &mut byte) {
+        image.write(at, &[byte[0] ^ (1 << dice.below(8))]);
+    }
+}
+
+/// Writes what of it lies within the file.
+fn put(image: &mut Image, at: usize, data: &[u8]) {
+    let length = image.len().saturating_sub(at).min(data.len());
+    image.write(at.min(image.len()), &data[..length]);
+}
+
+/// Whether damage was refused as it should be: by a tag, and not because the engine stumbled over
+/// what had passed as whole.
+fn refused(error: &Error) -> Result<(), String> {
+    match error {
+        Error::Inconsistent(why) => Err(format!("WRONG: damage reached the engine: {why}")),
+        Error::Io { doing, source } => Err(format!("damage passed for a failure: {doing} {source}")),
+        _ => Ok(()),
+    }
+}
+
+/// The state that may be found: without an anchor, damage to the newest commit can bring back an
+/// older one, but never a mixture.
+fn state<'v>(found: &Found, victim: &'v Victim, tally: &mut Tally) -> Option<&'v Model> {
+    if same(found, &victim.model) {
+        *tally.entry("right").or_default() += 1;
+        return Some(&victim.model);
+    }
+    let older = victim.older.iter().find(|state| same(found, state))?;
+    *tally.entry("older").or_default() += 1;
+    Some(older)
+}
+
+fn look(image: Image, victim: &Victim, dice: &mut Dice, tally: &mut Tally) -> Result<(), String> {
+    let disk = Simulated::holding(image);
+    let engine = match content::open(&disk) {
+        Ok(engine) => engine,
+        Err(error) => {
+            *tally.entry("refused").or_default() += 1;
+            return refused(&error);
+        }
     };
-    assert_eq!(attempt(&|_| ()).unwrap(), before);
-    assert!(matches!(attempt(&|i| i.clear()), Err(Error::Foreign)));
-    assert!(matches!(
-        attempt(&|i| i[..8192].fill(b'x')),
-        Err(Error::Foreign)
-    ));
-    assert!(matches!(
-        attempt(&|i| i.truncate(100_000)),
-        Err(Error::Truncated { .. })
-    ));
-    assert!(matches!(
-        attempt(&|i| i.truncate(8200)),
-        Err(Error::DamagedHeader)
-    ));
-    assert!(matches!(
-        attempt(&|i| i[8192..40960].fill(1)),
-        Err(Error::DamagedHeader)
-    ));
-    assert!(matches!(
-        attempt(&|i| {
-            i[40] ^= 1;
-            i[4096 + 41] ^= 1;
-        }),
-        Err(Error::DamagedSuperblock)
-    ));
-    assert!(matches!(
-        attempt(&|i| {
-            i[8] = 9;
-            i[4096 + 8] = 9;
-        }),
-        Err(Error::Unsupported {
-            version: 9,
-            suite: 1
-        })
-    ));
-    // One copy or one slot is enough.
-    for at in (0..10).map(|block| block * 4096 + 20) {
-        assert_eq!(attempt(&|i| i[at] ^= 1).unwrap(), before);
-    }
-    let damaged = attempt(&|i| {
-        for byte in &mut i[40960..] {
-            *byte ^= u8::from(*byte != 0);
+    let model = match content::content(&engine) {
+        Ok(found) => Some(state(&found, victim, tally).ok_or("WRONG content")?),
+        Err(error) => {
+            *tally.entry("refused_in_part").or_default() += 1;
+            refused(&error)?;
+            look_up(&engine, victim, dice)?;
+            None
         }
-    });
-    assert!(matches!(damaged, Err(Error::Damaged { .. })), "{damaged:?}");
+    };
+    if dice.percent(20) {
+        return go_on(engine, &disk, model, dice);
+    }
+    abandon(engine);
+    Ok(())
+}
+
+/// Point reads take other paths, and go on where a block elsewhere is damaged.
+fn look_up(engine: &Engine, victim: &Victim, dice: &mut Dice) -> Result<(), String> {
+    let mut states: Vec<&Arc<Model>> = victim.older.iter().chain([&victim.model]).collect();
+    for _ in 0..LOOKUPS {
+        let table = dice.below(TABLES.len());
+        let key = vec![b'k'; 1 + dice.below(12)];
+        match content::read(engine, |tx| tx.get(TABLES[table], &key)) {
+            Ok(found) => states.retain(|state| {
+                let value = state[table].get(&key).map(|value| &value[..]);
+                found.as_deref() == value
+            }),
+            Err(error) => refused(&error)?,
+        }
+        match content::read(engine, |tx| tx.count(TABLES[table])) {
+            Ok(found) => states.retain(|state| found == state[table].len() as u64),
+            Err(error) => refused(&error)?,
+        }
+    }
+    if states.is_empty() {
+        return Err("WRONG: what was looked up belongs to no one state".into());
+    }
+    Ok(())
+}
+
+/// Writes to a damaged store: what it then has is as before but for the write, where all of it
+/// could be read before.
+fn go_on(
+    engine: Engine,
+    disk: &Arc<Simulated>,
+    model: Option<&Model>,
+    dice: &mut Dice,
+) -> Result<(), String> {
+    let changes = vec![(0, vec![b'k'; 3], Some(Arc::from(dice.bytes(100))))];
+    let mut next = model.cloned();
+    let stored = write(&engine, vec![(changes.clone(), false)]).remove(0).is_ok();
+    drop(engine);
+    if let Some(next) = next.as_mut().filter(|_| stored) {
+        change(next, &changes);
+    }
+    match (content::open(disk).and_then(|engine| content::content(&engine)), next) {
+        (Ok(found), Some(next)) if !same(&found, &next) => {
+            Err("WRONG content after a write".into())
+        }
+        (Ok(_), _) => Ok(()),
+        (Err(error), _) => refused(&error),
+    }
 }
 
 #[test]
-fn a_damaged_superblock_is_repaired_from_its_copy() {
-    let mut dice = Dice::new(8);
-    let (mut image, before) = build(&mut dice, false);
-    image[..4096].fill(0);
-    let disk = Simulated::with(image);
-    drop(open(&disk).unwrap());
-    let mut image = disk.image();
-    image[4096..8192].fill(0);
-    assert_eq!(
-        content(&open(&Simulated::with(image)).unwrap()).unwrap(),
-        before
-    );
+fn proof_mutation() {
+    let mut proof = Proof::of("mutation", 4000);
+    let seed = proof.seed;
+    let mut victim: Option<(u64, Victim)> = None;
+    proof.run(|number, dice, tally| {
+        let file = number / CASES_PER_FILE;
+        if victim.as_ref().is_none_or(|(of, _)| *of != file) {
+            victim = Some((file, Victim::make(&mut Dice::numbered(!seed, file))));
+        }
+        let (_, victim) = victim.as_ref().unwrap();
+        let _repeatable = Repeatable::from(dice);
+        let (image, how) = victim.mutate(dice);
+        look(image, victim, dice, tally).map_err(|why| format!("{how}: {why}"))
+    });
+    proof.finish();
 }

@@ -1,14 +1,16 @@
-//! A disk in memory that records, fails on demand, and loses power.
+//! A disk in memory that records, fails on demand, lies on demand, and can be cut off at any event.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::dice::Dice;
+use super::image::Image;
+use super::loss;
 use crate::medium::Medium;
 
-/// What a device writes whole.
-const SECTOR: usize = 512;
+/// Bytes that a file system allocates at once, for [`Fault::FullWhereNew`].
+const ALLOCATED: usize = 4096;
 
 /// What happened to the disk, in order.
 #[derive(Clone)]
@@ -18,9 +20,18 @@ pub(crate) enum Event {
         data: Vec<u8>,
     },
     SetLen(usize),
+    /// A sync ended well. What it left follows as [`Self::Settled`].
     Sync,
+    /// A sync ended, well or not: from here on a power cut leaves at least this.
+    Settled(Image),
+    /// A sync ended well and had made nothing durable.
+    Lied,
     /// The test's own mark, such as "so many commits were acknowledged".
     Mark(usize),
+    /// The test's own mark: this state is being written.
+    Trying(usize),
+    /// The test's own mark: this state, and no other, is to be found.
+    Certain(usize),
 }
 
 /// How calls fail.
@@ -30,32 +41,46 @@ pub(crate) enum Fault {
     Full,
     /// ENOSPC for writes where nothing was written before.
     FullWhereNew,
-    /// EIO for any call.
+    /// EIO for any call; of a write, a part may have been done.
     Broken,
-    /// EIO for a sync, after which a part was written and the cache claims all of it.
+    /// EIO for a sync, after which a part was written, the cache claims all of it, and the next
+    /// sync succeeds without the rest (Linux marks what it could not write clean).
     LossySync,
 }
 
-#[derive(Default)]
+/// What is wrong with a disk, to prove that the tests find it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sabotage {
+    /// Syncs do nothing.
+    NoSync,
+    /// After a failed sync the cache goes on to show what was lost.
+    NoForget,
+}
+
 struct State {
-    /// What survives a power cut.
-    durable: Vec<u8>,
+    /// What survives a power cut in any case.
+    durable: Image,
     /// What reads show.
-    cache: Vec<u8>,
+    cache: Image,
     /// Since the last sync.
     pending: Vec<Event>,
-    log: Option<Vec<Event>>,
-    /// Bytes that have room on the disk, for [`Fault::FullWhereNew`].
+    log: Vec<Event>,
+    /// Whether a sync has failed, so that the cache may show what is not on the disk.
+    doubtful: bool,
+    /// Which parts have room on the disk.
     allocated: Vec<bool>,
     calls: usize,
     syncs: usize,
     /// Calls from the first to before the second fail.
     fault: Option<(Fault, usize, usize)>,
+    /// Syncs in a hundred that lie.
+    lies: usize,
+    sabotage: Option<Sabotage>,
     sync_time: Duration,
+    dice: Dice,
 }
 
 /// The disk.
-#[derive(Default)]
 pub(crate) struct Simulated(Mutex<State>);
 
 impl std::fmt::Debug for Simulated {
@@ -65,41 +90,62 @@ impl std::fmt::Debug for Simulated {
 }
 
 impl Simulated {
-    /// An empty disk that records from now on.
+    /// An empty disk.
     pub(crate) fn recording() -> Arc<Self> {
-        let disk = Self::default();
-        disk.state().log = Some(Vec::new());
-        Arc::new(disk)
+        Self::holding(Image::default())
     }
 
-    /// A disk with this file on it, which records from now on.
+    /// A disk with this file on it.
     pub(crate) fn with(image: Vec<u8>) -> Arc<Self> {
-        let state = State {
-            allocated: vec![true; image.len()],
+        Self::holding(Image::of(&image))
+    }
+
+    /// A disk with this file on it.
+    pub(crate) fn holding(image: Image) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            allocated: vec![true; image.len().div_ceil(ALLOCATED)],
             cache: image.clone(),
             durable: image,
-            log: Some(Vec::new()),
-            ..State::default()
-        };
-        Arc::new(Self(Mutex::new(state)))
+            pending: Vec::new(),
+            log: Vec::new(),
+            doubtful: false,
+            calls: 0,
+            syncs: 0,
+            fault: None,
+            lies: 0,
+            sabotage: None,
+            sync_time: Duration::ZERO,
+            dice: Dice::new(1),
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 
+    /// Puts the test's own mark into the log.
     pub(crate) fn mark(&self, mark: usize) {
-        if let Some(log) = &mut self.state().log {
-            log.push(Event::Mark(mark));
-        }
+        self.tell(Event::Mark(mark));
     }
 
+    /// Puts the test's own event into the log.
+    pub(crate) fn tell(&self, event: Event) {
+        self.state().log.push(event);
+    }
+
+    /// What happened so far, which is then forgotten.
     pub(crate) fn take_log(&self) -> Vec<Event> {
-        self.state().log.take().unwrap()
+        std::mem::take(&mut self.state().log)
     }
 
-    pub(crate) fn image(&self) -> Vec<u8> {
+    /// What reads show.
+    pub(crate) fn shown(&self) -> Image {
         self.state().cache.clone()
+    }
+
+    /// What reads show, as bytes.
+    pub(crate) fn image(&self) -> Vec<u8> {
+        self.state().cache.to_vec()
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -118,17 +164,25 @@ impl Simulated {
     pub(crate) fn fail(&self, fault: Fault, from: usize, until: usize) {
         self.state().fault = Some((fault, from, until));
     }
+
+    /// From now on `percent` of the syncs lie, and chance is thrown with `dice`.
+    pub(crate) fn misbehave(&self, percent: usize, sabotage: Option<Sabotage>, dice: Dice) {
+        let mut state = self.state();
+        state.lies = percent;
+        state.sabotage = sabotage;
+        state.dice = dice;
+    }
 }
 
-enum Call {
+enum Call<'a> {
     Read,
-    Write(usize, usize),
+    Write(usize, &'a [u8]),
     SetLen,
     Sync,
 }
 
 impl State {
-    fn enter(&mut self, call: &Call) -> io::Result<()> {
+    fn enter(&mut self, call: &Call<'_>) -> io::Result<()> {
         self.calls += 1;
         let Some((fault, from, until)) = self.fault else {
             return Ok(());
@@ -140,30 +194,62 @@ impl State {
         let broken = Err(io::Error::from_raw_os_error(5));
         match (fault, call) {
             (Fault::Full, Call::Write(..) | Call::SetLen) => full,
-            (Fault::FullWhereNew, Call::Write(from, to))
-                if self.allocated[*from..*to].contains(&false) =>
-            {
-                full
+            (Fault::FullWhereNew, Call::Write(at, data)) if !self.has_room(*at, data.len()) => full,
+            (Fault::Broken, Call::Write(at, data)) => {
+                let done = self.dice.below(data.len() + 1);
+                if done > 0 {
+                    self.write(*at, &data[..done]);
+                }
+                broken
             }
             (Fault::Broken, _) => broken,
             (Fault::LossySync, Call::Sync) => {
-                let mut dice = Dice::new(self.calls as u64);
-                self.durable = lose_power(&self.durable, &self.pending, &mut dice);
-                self.pending.clear();
+                self.durable = loss::lose_power(&self.durable, &self.pending, &mut self.dice);
+                self.settle();
+                self.doubtful = true;
+                // The cache may drop what it believes to be on the disk, at any time.
+                if self.dice.percent(30) {
+                    self.cache = self.durable.clone();
+                }
                 broken
             }
             _ => Ok(()),
         }
     }
 
+    fn has_room(&self, at: usize, length: usize) -> bool {
+        (at / ALLOCATED..(at + length).div_ceil(ALLOCATED))
+            .all(|part| self.allocated.get(part).copied().unwrap_or(false))
+    }
+
+    fn settle(&mut self) {
+        self.pending.clear();
+        self.durable.settle();
+        self.log.push(Event::Settled(self.durable.clone()));
+    }
+
     fn note(&mut self, event: Event) {
-        if let Some(log) = &mut self.log {
-            log.push(event.clone());
+        self.log.push(event.clone());
+        self.pending.push(event);
+    }
+
+    fn resize(&mut self, len: usize) {
+        self.cache.resize(len);
+        self.allocated.resize(len.div_ceil(ALLOCATED), false);
+        self.note(Event::SetLen(len));
+    }
+
+    fn write(&mut self, at: usize, data: &[u8]) {
+        let end = at + data.len();
+        if self.cache.len() < end {
+            self.resize(end);
         }
-        match event {
-            Event::Sync => self.pending.clear(),
-            event => self.pending.push(event),
-        }
+        self.cache.write(at, data);
+        self.allocated[at / ALLOCATED..end.div_ceil(ALLOCATED)].fill(true);
+        self.note(Event::Write {
+            at,
+            data: data.to_vec(),
+        });
     }
 }
 
@@ -172,31 +258,18 @@ impl Medium for Simulated {
         let mut state = self.state();
         state.enter(&Call::Read)?;
         let at = usize::try_from(offset).unwrap();
-        let source = state
-            .cache
-            .get(at..at + out.len())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(source);
-        Ok(())
+        if state.cache.read(at, out) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::UnexpectedEof.into())
+        }
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.state();
         let at = usize::try_from(offset).unwrap();
-        let end = at + data.len();
-        if state.cache.len() < end {
-            state.cache.resize(end, 0);
-        }
-        if state.allocated.len() < end {
-            state.allocated.resize(end, false);
-        }
-        state.enter(&Call::Write(at, end))?;
-        state.cache[at..end].copy_from_slice(data);
-        state.allocated[at..end].fill(true);
-        state.note(Event::Write {
-            at,
-            data: data.to_vec(),
-        });
+        state.enter(&Call::Write(at, data))?;
+        state.write(at, data);
         Ok(())
     }
 
@@ -209,10 +282,7 @@ impl Medium for Simulated {
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         let mut state = self.state();
         state.enter(&Call::SetLen)?;
-        let bytes = usize::try_from(bytes).unwrap();
-        state.cache.resize(bytes, 0);
-        state.allocated.resize(bytes, false);
-        state.note(Event::SetLen(bytes));
+        state.resize(usize::try_from(bytes).unwrap());
         Ok(())
     }
 
@@ -220,78 +290,45 @@ impl Medium for Simulated {
         let mut state = self.state();
         state.enter(&Call::Sync)?;
         state.syncs += 1;
-        let pending = std::mem::take(&mut state.pending);
-        apply(&mut state.durable, &pending);
-        state.note(Event::Sync);
-        let time = state.sync_time;
-        drop(state);
-        std::thread::sleep(time);
+        let lies = state.lies;
+        if state.sabotage == Some(Sabotage::NoSync) {
+            return Ok(());
+        }
+        if lies > 0 && state.dice.percent(lies) {
+            state.log.push(Event::Lied);
+            return Ok(());
+        }
+        let state = &mut *state;
+        state.durable.apply(&state.pending);
+        state.log.push(Event::Sync);
+        state.settle();
+        if !state.sync_time.is_zero() {
+            std::thread::sleep(state.sync_time);
+        }
         Ok(())
     }
 
     fn forget(&self) -> io::Result<()> {
         let mut state = self.state();
         state.enter(&Call::Read)?;
-        let mut cache = state.durable.clone();
-        apply(&mut cache, &state.pending);
-        state.cache = cache;
+        if state.doubtful && state.sabotage != Some(Sabotage::NoForget) {
+            let mut cache = state.durable.clone();
+            cache.apply(&state.pending);
+            state.cache = cache;
+            state.doubtful = false;
+        }
         Ok(())
     }
 }
 
 /// Applies events in full.
 pub(crate) fn apply(image: &mut Vec<u8>, events: &[Event]) {
-    for event in events {
-        match event {
-            Event::Write { at, data } => {
-                let end = at + data.len();
-                if image.len() < end {
-                    image.resize(end, 0);
-                }
-                image[*at..end].copy_from_slice(data);
-            }
-            Event::SetLen(length) => image.resize(*length, 0),
-            Event::Sync | Event::Mark(_) => {}
-        }
-    }
+    let mut pages = Image::of(image);
+    pages.apply(events);
+    *image = pages.to_vec();
 }
 
-/// What a power cut leaves of `pending` on top of `durable`: of every sector, any of the contents
-/// that it had meanwhile; of the changes of length, those up to some moment.
+/// What a power cut leaves of `pending` on top of `durable`: see [`loss::lose_power`].
 pub(crate) fn lose_power(durable: &[u8], pending: &[Event], dice: &mut Dice) -> Vec<u8> {
-    let survives = [0, 10, 50, 90, 100][dice.below(5)];
-    let lengths = pending
-        .iter()
-        .filter(|e| matches!(e, Event::SetLen(_)))
-        .count();
-    let mut lengths_kept = dice.below(lengths + 1);
-    let mut cache = durable.to_vec();
-    let mut disk = durable.to_vec();
-    for event in pending {
-        match event {
-            Event::Write { at, data } => {
-                let end = at + data.len();
-                if cache.len() < end {
-                    cache.resize(end, 0);
-                }
-                cache[*at..end].copy_from_slice(data);
-                for sector in at / SECTOR..end.div_ceil(SECTOR) {
-                    let to = ((sector + 1) * SECTOR).min(disk.len()).min(cache.len());
-                    let from = (sector * SECTOR).min(to);
-                    if dice.percent(survives) {
-                        disk[from..to].copy_from_slice(&cache[from..to]);
-                    }
-                }
-            }
-            Event::SetLen(length) => {
-                cache.resize(*length, 0);
-                if lengths_kept > 0 {
-                    lengths_kept -= 1;
-                    disk.resize(*length, 0);
-                }
-            }
-            Event::Sync | Event::Mark(_) => {}
-        }
-    }
-    disk
+    loss::lose_power(&Image::of(durable), pending, dice).to_vec()
 }
