@@ -118,6 +118,7 @@ impl History {
             if dice.percent(5) {
                 recorder.reopen(dice);
             }
+            recorder.turn_keys(dice);
             recorder.commit(life, dice);
         }
         recorder.close(dice);
@@ -192,6 +193,29 @@ impl Recorder {
             }
         }
         panic!("the store does not open again after a passing failure");
+    }
+
+    /// Changes keys, or seals some blocks anew. Where a call fails nothing is lost by it.
+    fn turn_keys(&self, dice: &mut Dice) {
+        let engine = self.engine();
+        let done = match dice.below(40) {
+            0 => engine.rekey(&key()),
+            1 => engine.renew(),
+            2..=19 if engine.is_renewing() => engine.renew_step().map(drop),
+            _ => return,
+        };
+        match done {
+            Ok(())
+            | Err(
+                Error::Io { .. } | Error::NoSpace | Error::Interrupted | Error::TooManyDataKeys,
+            ) => {}
+            Err(error) => panic!("a passing failure became lasting: {error}"),
+        }
+        if let Ok(opening) = engine.present()
+            && opening.failure().is_some()
+        {
+            engine.retire(&opening);
+        }
     }
 
     /// Writes until the writes of this commit were stored once.

@@ -1,0 +1,199 @@
+//! Builds the proofs, and runs their cases in as many processes as there are cores.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::proofs::{Program, Proof};
+use super::share::Share;
+use crate::failure::{Failure, Outcome, While};
+use crate::program;
+use crate::progress::{note, seconds};
+use crate::workspace::{Workspace, cargo};
+
+/// The crate that is proven.
+const PACKAGE: &str = "casemate-store";
+/// How often progress is told.
+const TELL_EVERY: Duration = Duration::from_secs(15);
+
+/// Cases with consecutive numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) first: u64,
+    pub(super) cases: u64,
+}
+
+/// The programs that were built, by the name of their target.
+pub(super) struct Programs {
+    paths: BTreeMap<String, PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Builds the store's tests as they are shipped: optimised.
+pub(super) fn build(workspace: &Workspace) -> Outcome<Programs> {
+    let output = program::read(
+        Command::new(cargo())
+            .args(["test", "--release", "--no-run", "--package", PACKAGE])
+            .args(["--lib", "--tests", "--message-format=json"])
+            .current_dir(workspace.root()),
+    )?;
+    Ok(programs(&output))
+}
+
+fn programs(messages: &str) -> Programs {
+    let paths = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter_map(|message| {
+            let (target, path) = (message.target?, message.executable?);
+            let inside = target.kind.iter().any(|kind| kind == "lib");
+            Some((if inside { String::new() } else { target.name }, path))
+        });
+    Programs {
+        paths: paths.collect(),
+    }
+}
+
+impl Programs {
+    fn of(&self, proof: &Proof) -> Outcome<&PathBuf> {
+        let name = match proof.program {
+            Program::Inside => "",
+            Program::Beside(name) => name,
+        };
+        self.paths
+            .get(name)
+            .during(format_args!("the proof {} was not built", proof.name))
+    }
+}
+
+/// Runs the cases of `span`, some in each process.
+pub(super) fn run(
+    programs: &Programs,
+    proof: &Proof,
+    span: Span,
+    seed: u64,
+    jobs: usize,
+) -> Outcome<Share> {
+    let path = programs.of(proof)?;
+    let next = AtomicU64::new(span.first);
+    let sum = Mutex::new(Share::default());
+    let lock = || sum.lock().unwrap_or_else(PoisonError::into_inner);
+    let end = span.first + span.cases;
+    let work = || {
+        while !lock().is_hopeless() {
+            let first = next.fetch_add(proof.share, Ordering::Relaxed);
+            if first >= end {
+                break;
+            }
+            let cases = proof.share.min(end - first);
+            let share = one(path, proof, Span { first, cases }, seed)?;
+            lock().add(share);
+        }
+        Outcome::Ok(())
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let started = Instant::now();
+        let mut told = started;
+        while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            std::thread::sleep(Duration::from_millis(20));
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                let sum = lock();
+                note(&progress(&sum, span.cases, started.elapsed()));
+            }
+        }
+        workers.into_iter().try_for_each(|worker| {
+            let failed = |_| Failure::new("a worker's thread ended in a panic");
+            worker.join().map_err(failed)?
+        })
+    })?;
+    Ok(sum.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Runs some cases in a process of their own, which ends with this one.
+fn one(path: &PathBuf, proof: &Proof, span: Span, seed: u64) -> Outcome<Share> {
+    let output = program::ending_with_this("KILL")
+        .arg(path)
+        .args(["--exact", proof.test, "--nocapture", "--include-ignored"])
+        .env("STORE_SEED", seed.to_string())
+        .env("STORE_FIRST", span.first.to_string())
+        .env("STORE_CASES", span.cases.to_string())
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .output()
+        .during(format_args!("the proof {} could not be started", proof.name))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(Share::parse(&text).unwrap_or_else(|| {
+        Share::died(format!(
+            "FAILED {} seed={seed} case={} or one of the {} after it: the process ended with {}: {}",
+            proof.name,
+            span.first,
+            span.cases - 1,
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        ))
+    }))
+}
+
+/// How far it is.
+fn progress(sum: &Share, cases: u64, elapsed: Duration) -> String {
+    let left = if sum.cases == 0 {
+        String::new()
+    } else {
+        let rest = cases.saturating_sub(sum.cases);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let left = elapsed.mul_f64(rest as f64 / sum.cases as f64);
+        format!(", {} left", seconds(left))
+    };
+    format!("{} of {cases}, {} failed{left}", sum.cases, sum.failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_in_what_cargo_says() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"store"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"store"},"executable":"/t/store-1"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"kill"},"executable":"/t/kill-1"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        let found = programs(messages);
+        assert_eq!(found.paths.len(), 2);
+        assert_eq!(found.paths.get("kill"), Some(&PathBuf::from("/t/kill-1")));
+        assert_eq!(found.paths.get(""), Some(&PathBuf::from("/t/store-1")));
+    }
+
+    #[test]
+    fn what_is_left_is_estimated() {
+        let output = "proof power seed=7 first=0 cases=250 failures=0";
+        let sum = Share::parse(output).unwrap_or_default();
+        assert_eq!(
+            progress(&sum, 1000, Duration::from_secs(10)),
+            "250 of 1000, 0 failed, 30.0 s left"
+        );
+    }
+}
