@@ -150,6 +150,10 @@ impl Tree {
         index: u64,
         fetch: Fetch<'_>,
     ) -> Result<Option<(Node, Option<Entry>)>, Error> {
+        if index >= span(self.level) / FAN_OUT {
+            // The store is longer than its tree is high while its end was never written.
+            return Ok(None);
+        }
         let entry = self.entry(0, index, fetch)?;
         let cached = self.load(0, index, fetch)?;
         Ok(cached.map(|cached| (cached.node.clone(), entry)))
