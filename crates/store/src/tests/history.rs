@@ -118,7 +118,10 @@ impl History {
             if dice.percent(5) {
                 recorder.reopen(dice);
             }
-            recorder.turn_keys(dice);
+            // Were both copies of the superblock lied about, there would be nothing to go back to.
+            if life.weather != Weather::Lying {
+                recorder.turn_keys(dice);
+            }
             recorder.commit(life, dice);
         }
         recorder.close(dice);
@@ -141,6 +144,14 @@ impl History {
         })
     }
 
+    /// How many syncs failed.
+    pub(crate) fn failed_syncs(&self) -> usize {
+        let failed = |pair: &&[Event]| {
+            matches!(pair, [before, Event::Settled(_)] if !matches!(before, Event::Sync))
+        };
+        self.log[self.start..].windows(2).filter(failed).count()
+    }
+
     /// The disk in the end, where the power did not fail.
     pub(crate) fn last(&self) -> Image {
         let settled = |event: &Event| matches!(event, Event::Settled(_));
@@ -158,7 +169,10 @@ impl Recorder {
     fn fail_soon(&self, dice: &mut Dice) {
         let from = self.disk.calls() + 1 + dice.below(40);
         let (fault, calls) = match dice.below(10) {
-            0..=5 => (Fault::LossySync, 1 + dice.below(60)),
+            0..=5 => {
+                let bad = dice.pick(&[1, 1, 1, 2, 3, 6]);
+                return self.disk.fail_syncs(dice.below(3), bad);
+            }
             6..=7 => (Fault::Broken, 1 + dice.below(3)),
             8 => (Fault::Full, 1 + dice.below(30)),
             _ => (Fault::FullWhereNew, 1 + dice.below(30)),

@@ -262,8 +262,10 @@ fn prove(proof: &mut Proof, life: impl Fn(&mut Dice) -> Life) {
         if recorded.as_ref().is_none_or(|(of, _)| *of != life_number) {
             let mut dice = Dice::numbered(!seed, life_number);
             let life = life(&mut dice);
-            recorded = Some((life_number, History::record(&life, &mut dice)));
+            let history = History::record(&life, &mut dice);
             *tally.entry("lives").or_default() += 1;
+            *tally.entry("failed_syncs").or_default() += history.failed_syncs() as u64;
+            recorded = Some((life_number, history));
         }
         let (_, history) = recorded.as_ref().unwrap();
         let _repeatable = Repeatable::from(dice);
@@ -290,10 +292,14 @@ fn proof_lies() {
     proof.finish();
 }
 
-/// How many of 2,000 cases fail on lives of this kind.
+/// Cases within which sabotage is to be found.
+const SABOTAGE_CASES: u64 = 4000;
+
+/// How many of [`SABOTAGE_CASES`] fail on lives of this kind.
 fn found(life: impl Fn(&mut Dice) -> Life) -> usize {
-    let mut proof = Proof::fixed("sabotage", 2000);
+    let mut proof = Proof::fixed("sabotage", SABOTAGE_CASES);
     prove(&mut proof, life);
+    println!("{:?}", proof.tally);
     proof.failed()
 }
 

@@ -73,6 +73,8 @@ struct State {
     syncs: usize,
     /// Calls from the first to before the second fail.
     fault: Option<(Fault, usize, usize)>,
+    /// So many syncs will still succeed, and so many then fail as [`Fault::LossySync`].
+    lossy: (usize, usize),
     /// Syncs in a hundred that lie.
     lies: usize,
     sabotage: Option<Sabotage>,
@@ -112,6 +114,7 @@ impl Simulated {
             calls: 0,
             syncs: 0,
             fault: None,
+            lossy: (0, 0),
             lies: 0,
             sabotage: None,
             sync_time: Duration::ZERO,
@@ -165,6 +168,11 @@ impl Simulated {
         self.state().fault = Some((fault, from, until));
     }
 
+    /// After `good` more syncs, `bad` ones fail as [`Fault::LossySync`].
+    pub(crate) fn fail_syncs(&self, good: usize, bad: usize) {
+        self.state().lossy = (good, bad);
+    }
+
     /// From now on `percent` of the syncs lie, and chance is thrown with `dice`.
     pub(crate) fn misbehave(&self, percent: usize, sabotage: Option<Sabotage>, dice: Dice) {
         let mut state = self.state();
@@ -203,18 +211,21 @@ impl State {
                 broken
             }
             (Fault::Broken, _) => broken,
-            (Fault::LossySync, Call::Sync) => {
-                self.durable = loss::lose_power(&self.durable, &self.pending, &mut self.dice);
-                self.settle();
-                self.doubtful = true;
-                // The cache may drop what it believes to be on the disk, at any time.
-                if self.dice.percent(30) {
-                    self.cache = self.durable.clone();
-                }
-                broken
-            }
+            (Fault::LossySync, Call::Sync) => self.lose(),
             _ => Ok(()),
         }
+    }
+
+    /// Fails a sync.
+    fn lose(&mut self) -> io::Result<()> {
+        self.durable = loss::lose_power(&self.durable, &self.pending, &mut self.dice);
+        self.settle();
+        self.doubtful = true;
+        // The cache may drop what it believes to be on the disk, at any time.
+        if self.dice.percent(15) {
+            self.cache = self.durable.clone();
+        }
+        Err(io::Error::from_raw_os_error(5))
     }
 
     fn has_room(&self, at: usize, length: usize) -> bool {
@@ -289,6 +300,14 @@ impl Medium for Simulated {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
         state.enter(&Call::Sync)?;
+        match &mut state.lossy {
+            (0, 0) => {}
+            (0, bad) => {
+                *bad -= 1;
+                return state.lose();
+            }
+            (good, _) => *good -= 1,
+        }
         state.syncs += 1;
         let lies = state.lies;
         if state.sabotage == Some(Sabotage::NoSync) {
