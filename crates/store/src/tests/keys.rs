@@ -122,6 +122,20 @@ fn a_new_data_key_seals_all_blocks_in_the_end_and_the_old_one_goes() {
     assert_eq!(store.progress().unwrap().outdated, 0);
 }
 
+#[test]
+fn a_store_that_is_longer_than_its_tree_is_high_changes_its_data_key() {
+    let disk = Simulated::recording();
+    let store = super::create(&disk);
+    put(&store, b"little", b"content").unwrap();
+    drop(store);
+    let engine = engine(&disk, &key());
+    engine.renew().unwrap();
+    while !engine.renew_step().unwrap() {}
+    drop(engine);
+    let found = content_of(&disk, &key());
+    assert_eq!(found, [(b"little".to_vec(), b"content".to_vec())]);
+}
+
 /// The same under power cuts, with writes between the steps.
 #[test]
 fn sealing_anew_survives_power_cuts() {
