@@ -146,9 +146,7 @@ impl History {
 
     /// How many syncs failed.
     pub(crate) fn failed_syncs(&self) -> usize {
-        let failed = |pair: &&[Event]| {
-            matches!(pair, [before, Event::Settled(_)] if !matches!(before, Event::Sync))
-        };
+        let failed = |pair: &&[Event]| matches!(pair, [before, Event::Settled(_)] if !matches!(before, Event::Sync));
         self.log[self.start..].windows(2).filter(failed).count()
     }
 

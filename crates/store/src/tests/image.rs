@@ -132,11 +132,15 @@ impl Image {
         if self.own.len() <= OWN_MAX {
             return;
         }
-        let pages = self.slots.iter().enumerate().map(|(number, slot)| match slot {
-            Slot::Zero => None,
-            Slot::Base => self.base[number].clone(),
-            Slot::Own(own) => Some(Arc::clone(&self.own[*own])),
-        });
+        let pages = self
+            .slots
+            .iter()
+            .enumerate()
+            .map(|(number, slot)| match slot {
+                Slot::Zero => None,
+                Slot::Base => self.base[number].clone(),
+                Slot::Own(own) => Some(Arc::clone(&self.own[*own])),
+            });
         self.base = Arc::new(pages.collect());
         self.own.clear();
         self.slots.fill(Slot::Base);

@@ -134,7 +134,8 @@ impl Loss {
         let (mut old, mut new) = ([0; SECTOR], [0; SECTOR]);
         let at = sector * SECTOR;
         durable.read(at, &mut old[..sector_length(durable, sector)]);
-        self.cache.read(at, &mut new[..sector_length(&self.cache, sector)]);
+        self.cache
+            .read(at, &mut new[..sector_length(&self.cache, sector)]);
         let cut = dice.below(SECTOR);
         let torn = match dice.below(4) {
             0 => [&new[..cut], &old[cut..]].concat(),

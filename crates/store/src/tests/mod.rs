@@ -7,6 +7,7 @@
 )]
 
 mod behaviour;
+mod canary;
 mod content;
 mod damage;
 pub(crate) mod dice;
@@ -15,8 +16,10 @@ mod faults;
 mod history;
 mod image;
 mod keys;
+mod kill;
 mod loss;
 mod mutation;
+mod needles;
 mod power;
 mod proof;
 mod simulated;

@@ -194,7 +194,9 @@ fn put(image: &mut Image, at: usize, data: &[u8]) {
 fn refused(error: &Error) -> Result<(), String> {
     match error {
         Error::Inconsistent(why) => Err(format!("WRONG: damage reached the engine: {why}")),
-        Error::Io { doing, source } => Err(format!("damage passed for a failure: {doing} {source}")),
+        Error::Io { doing, source } => {
+            Err(format!("damage passed for a failure: {doing} {source}"))
+        }
         _ => Ok(()),
     }
 }
@@ -270,12 +272,17 @@ fn go_on(
 ) -> Result<(), String> {
     let changes = vec![(0, vec![b'k'; 3], Some(Arc::from(dice.bytes(100))))];
     let mut next = model.cloned();
-    let stored = write(&engine, vec![(changes.clone(), false)]).remove(0).is_ok();
+    let stored = write(&engine, vec![(changes.clone(), false)])
+        .remove(0)
+        .is_ok();
     drop(engine);
     if let Some(next) = next.as_mut().filter(|_| stored) {
         change(next, &changes);
     }
-    match (content::open(disk).and_then(|engine| content::content(&engine)), next) {
+    match (
+        content::open(disk).and_then(|engine| content::content(&engine)),
+        next,
+    ) {
         (Ok(found), Some(next)) if !same(&found, &next) => {
             Err("WRONG content after a write".into())
         }

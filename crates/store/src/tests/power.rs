@@ -107,7 +107,11 @@ pub(super) fn cut(history: &History, dice: &mut Dice, tally: &mut Tally) -> Resu
         &history.states,
         point,
     );
-    let lied = if moment.allowed.lied { ", after lies" } else { "" };
+    let lied = if moment.allowed.lied {
+        ", after lies"
+    } else {
+        ""
+    };
     let weather = history.weather;
     after(moment, history, 1, dice, tally)
         .map_err(|why| format!("{weather:?}, cut at event {point}{lied}: {why}"))

@@ -4,6 +4,7 @@
 //! sets them, and reads the lines that begin with `proof` and `FAILED`.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::dice::{self, Dice};
@@ -60,7 +61,7 @@ impl Proof {
         &mut self,
         mut case: impl FnMut(u64, &mut Dice, &mut Tally) -> Result<(), String>,
     ) {
-        for number in self.first..self.first + self.cases {
+        for number in self.numbers() {
             let mut dice = Dice::numbered(self.seed, number);
             let tally = &mut self.tally;
             let why = match catch_unwind(AssertUnwindSafe(|| case(number, &mut dice, tally))) {
@@ -68,15 +69,25 @@ impl Proof {
                 Ok(Err(why)) => why,
                 Err(panic) => format!("panicked: {}", words(&*panic)),
             };
-            let (name, seed) = (self.name, self.seed);
-            let line = format!("FAILED {name} seed={seed} case={number}: {why}");
-            println!("{line}");
-            self.failures.push(line);
+            self.fail(number, &why);
             if self.failures.len() >= FAILURES_MAX {
                 self.cases = number + 1 - self.first;
                 break;
             }
         }
+    }
+
+    /// The numbers of the cases.
+    pub(crate) fn numbers(&self) -> Range<u64> {
+        self.first..self.first + self.cases
+    }
+
+    /// Notes that a case failed.
+    pub(crate) fn fail(&mut self, number: u64, why: &str) {
+        let (name, seed) = (self.name, self.seed);
+        let line = format!("FAILED {name} seed={seed} case={number}: {why}");
+        println!("{line}");
+        self.failures.push(line);
     }
 
     /// How many cases failed.

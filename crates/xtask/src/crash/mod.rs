@@ -53,7 +53,7 @@ pub(crate) fn crash(options: &Options) -> Outcome<ExitCode> {
         ));
     }
     let workspace = Workspace::find()?;
-    let programs = step("building the proofs", || run::build(&workspace))?;
+    let program = step("building the proofs", || run::build(&workspace))?;
     let seed = options.seed.map_or_else(random_seed, Ok)?;
     let jobs = options.jobs.map_or_else(
         || std::thread::available_parallelism().map_or(1, usize::from),
@@ -63,7 +63,7 @@ pub(crate) fn crash(options: &Options) -> Outcome<ExitCode> {
     for proof in chosen {
         let span = span(options, proof);
         let title = format!("{}: {} cases, seed {seed}", proof.name, span.cases);
-        let share = step(&title, || run::run(&programs, proof, span, seed, jobs))?;
+        let share = step(&title, || run::run(&program, proof, span, seed, jobs))?;
         for failure in &share.failed {
             println!("  {failure}");
         }

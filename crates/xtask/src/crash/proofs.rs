@@ -1,21 +1,11 @@
 //! What is proven, and how often.
 
-/// Where a proof's code is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    /// The store's own unit tests.
-    Inside,
-    /// A test beside the store, by its file's name.
-    Beside(&'static str),
-}
-
-/// A proof: a test of the store that takes its cases from the environment.
+/// A proof: a unit test of the store that takes its cases from the environment.
 #[derive(Debug)]
 pub(super) struct Proof {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
-    pub(super) program: Program,
-    /// The test's name in its program.
+    /// The test's name.
     pub(super) test: &'static str,
     /// Cases that are promised.
     pub(super) cases: u64,
@@ -28,7 +18,6 @@ pub(super) const PROOFS: &[Proof] = &[
     Proof {
         name: "power",
         about: "simulated power losses: all open, nothing acknowledged is lost, nothing is wrong",
-        program: Program::Inside,
         test: "tests::power::proof_power",
         cases: 10_000_000,
         share: 10_240,
@@ -36,7 +25,6 @@ pub(super) const PROOFS: &[Proof] = &[
     Proof {
         name: "lies",
         about: "power losses of disks whose syncs lie: nothing is wrong",
-        program: Program::Inside,
         test: "tests::power::proof_lies",
         cases: 1_000_000,
         share: 10_240,
@@ -44,9 +32,22 @@ pub(super) const PROOFS: &[Proof] = &[
     Proof {
         name: "mutation",
         about: "changed, swapped and replayed parts of the file: nothing is wrong, no panic",
-        program: Program::Inside,
         test: "tests::mutation::proof_mutation",
         cases: 1_000_000,
         share: 10_240,
+    },
+    Proof {
+        name: "kill",
+        about: "`kill -9` under load and while opening: nothing acknowledged is lost",
+        test: "tests::kill::proof_kill",
+        cases: 10_000,
+        share: 100,
+    },
+    Proof {
+        name: "canary",
+        about: "what is stored is in the clear in no file, at any moment",
+        test: "tests::canary::proof_canary",
+        cases: 1_000_000,
+        share: 50_000,
     },
 ];

@@ -1,7 +1,6 @@
 //! Builds the proofs, and runs their cases in as many processes as there are cores.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::proofs::{Program, Proof};
+use super::proofs::Proof;
 use super::share::Share;
 use crate::failure::{Failure, Outcome, While};
 use crate::program;
@@ -29,69 +28,37 @@ pub(super) struct Span {
     pub(super) cases: u64,
 }
 
-/// The programs that were built, by the name of their target.
-pub(super) struct Programs {
-    paths: BTreeMap<String, PathBuf>,
-}
-
 #[derive(Deserialize)]
 struct Message {
-    target: Option<Target>,
     executable: Option<PathBuf>,
 }
 
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-/// Builds the store's tests as they are shipped: optimised.
-pub(super) fn build(workspace: &Workspace) -> Outcome<Programs> {
+/// Builds the store's own tests as it is shipped, optimised; returns the program.
+pub(super) fn build(workspace: &Workspace) -> Outcome<PathBuf> {
     let output = program::read(
         Command::new(cargo())
-            .args(["test", "--release", "--no-run", "--package", PACKAGE])
-            .args(["--lib", "--tests", "--message-format=json"])
+            .args(["test", "--release", "--no-run", "--lib"])
+            .args(["--package", PACKAGE, "--message-format=json"])
             .current_dir(workspace.root()),
     )?;
-    Ok(programs(&output))
+    executable(&output).during("cargo does not say where it built the proofs")
 }
 
-fn programs(messages: &str) -> Programs {
-    let paths = messages
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-        .filter_map(|message| {
-            let (target, path) = (message.target?, message.executable?);
-            let inside = target.kind.iter().any(|kind| kind == "lib");
-            Some((if inside { String::new() } else { target.name }, path))
-        });
-    Programs {
-        paths: paths.collect(),
-    }
-}
-
-impl Programs {
-    fn of(&self, proof: &Proof) -> Outcome<&PathBuf> {
-        let name = match proof.program {
-            Program::Inside => "",
-            Program::Beside(name) => name,
-        };
-        self.paths
-            .get(name)
-            .during(format_args!("the proof {} was not built", proof.name))
-    }
+        .find_map(|message| message.executable)
 }
 
 /// Runs the cases of `span`, some in each process.
 pub(super) fn run(
-    programs: &Programs,
+    program: &Path,
     proof: &Proof,
     span: Span,
     seed: u64,
     jobs: usize,
 ) -> Outcome<Share> {
-    let path = programs.of(proof)?;
     let next = AtomicU64::new(span.first);
     let sum = Mutex::new(Share::default());
     let lock = || sum.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +70,7 @@ pub(super) fn run(
                 break;
             }
             let cases = proof.share.min(end - first);
-            let share = one(path, proof, Span { first, cases }, seed)?;
+            let share = one(program, proof, Span { first, cases }, seed)?;
             lock().add(share);
         }
         Outcome::Ok(())
@@ -129,9 +96,9 @@ pub(super) fn run(
 }
 
 /// Runs some cases in a process of their own, which ends with this one.
-fn one(path: &PathBuf, proof: &Proof, span: Span, seed: u64) -> Outcome<Share> {
+fn one(program: &Path, proof: &Proof, span: Span, seed: u64) -> Outcome<Share> {
     let output = program::ending_with_this("KILL")
-        .arg(path)
+        .arg(program)
         .args(["--exact", proof.test, "--nocapture", "--include-ignored"])
         .env("STORE_SEED", seed.to_string())
         .env("STORE_FIRST", span.first.to_string())
@@ -171,20 +138,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_in_what_cargo_says() {
+    fn the_program_is_found_in_what_cargo_says() {
         let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"store"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"redb"},"executable":null}"#,
             "\n",
-            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"store"},"executable":"/t/store-1"}"#,
-            "\n",
-            r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"kill"},"executable":"/t/kill-1"}"#,
+            r#"{"reason":"compiler-artifact","target":{"name":"store"},"executable":"/t/store-1"}"#,
             "\n",
             r#"{"reason":"build-finished","success":true}"#,
         );
-        let found = programs(messages);
-        assert_eq!(found.paths.len(), 2);
-        assert_eq!(found.paths.get("kill"), Some(&PathBuf::from("/t/kill-1")));
-        assert_eq!(found.paths.get(""), Some(&PathBuf::from("/t/store-1")));
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/store-1")));
+        assert_eq!(executable("noise"), None);
     }
 
     #[test]
