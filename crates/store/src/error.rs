@@ -109,6 +109,89 @@ pub enum Error {
          unknown, look before repeating it"
     )]
     Unconfirmed(Box<Error>),
+    /// The whole file is older than what is known outside it.
+    #[error(
+        "this copy of the store (as of {found}) is {commits} commits older than the last one seen \
+         here (as of {newest}): what was stored since would be lost; put the newer file back, or \
+         accept the loss with `casemate store accept`"
+    )]
+    RolledBack {
+        /// How many commits are missing.
+        commits: u64,
+        /// When the copy's last commit was made, for people.
+        found: String,
+        /// When the last commit was made that is known, for people.
+        newest: String,
+    },
+    /// The file is of another course of the store's history than what is known outside it.
+    #[error(
+        "this copy of the store (as of {found}) parted from the one last seen here (as of {known}) \
+         when an older copy was accepted: what was stored in the other one since then would be \
+         lost; put the other file back, or accept the loss with `casemate store accept`"
+    )]
+    Forked {
+        /// When the copy's last commit was made, for people.
+        found: String,
+        /// When the last commit was made that is known, for people.
+        known: String,
+    },
+    /// Another store lies in the place of the one that is known.
+    #[error(
+        "this store (as of {found}) is not the one last seen here (as of {known}), all of which \
+         would be lost: put the right file back, or accept the loss with `casemate store accept`"
+    )]
+    Replaced {
+        /// When the store's last commit was made, for people.
+        found: String,
+        /// When the last commit was made of the store that is known.
+        known: String,
+    },
+    /// There is no file where a store is known to have been.
+    #[error(
+        "the store that was last seen here (as of {known}) is gone, and a new one would be empty: \
+         put its file back, restore a backup, or accept the loss with `casemate store accept`"
+    )]
+    Gone {
+        /// When the last commit was made that is known, for people.
+        known: String,
+    },
+    /// There is no anchor although the store had one.
+    #[error(
+        "the anchor that says which copy of the store is the newest is gone: this one (as of \
+         {found}) may be an older one and lack what was stored since; put the anchor back, give \
+         the receipt of the backup that was restored, or accept this copy with `casemate store \
+         accept`"
+    )]
+    AnchorMissing {
+        /// When the copy's last commit was made, for people.
+        found: String,
+    },
+    /// No record of the anchor is whole.
+    #[error(
+        "the anchor that says which copy of the store is the newest is damaged: this one may be an \
+         older one and lack what was stored since; put the anchor back, or accept this copy with \
+         `casemate store accept`"
+    )]
+    AnchorDamaged,
+    /// The anchor is sealed with another key than the store.
+    #[error(
+        "the anchor that says which copy of the store is the newest is sealed with another key \
+         than the one given: whether this copy is the newest cannot be told; give the key that \
+         both were made with, or accept this copy with `casemate store accept`"
+    )]
+    AnchorKey,
+    /// The anchor is of a newer format.
+    #[error(
+        "the anchor that says which copy of the store is the newest has format version {version} \
+         and suite {suite}, which this release does not know: nothing was changed, use the release \
+         that wrote it"
+    )]
+    AnchorUnsupported {
+        /// The version that the anchor names.
+        version: u16,
+        /// The cipher suite that it names.
+        suite: u8,
+    },
     /// The writer has stopped.
     #[error("the store is shut down: this write was not stored")]
     Closed,

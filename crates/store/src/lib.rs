@@ -53,7 +53,7 @@ pub mod fuzzing;
 #[cfg(test)]
 mod tests;
 
-pub use anchor::Anchor;
+pub use anchor::{Anchor, FileAnchor, Verdict, judge, judge_absent};
 pub use compact::compact;
 pub use error::{Error, WriteError};
 pub use mark::{MARK_ID_BYTES, MARK_TEXT_BYTES, Mark, MarkError};

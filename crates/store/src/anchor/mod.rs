@@ -1,5 +1,15 @@
 //! What is known of a store outside its file, so that an older copy of the whole file is noticed.
 
+mod file;
+mod judge;
+mod record;
+
+#[cfg(test)]
+mod tests;
+
+pub use file::FileAnchor;
+pub use judge::{Verdict, judge, judge_absent};
+
 use std::fmt::Debug;
 
 use crate::error::Error;

@@ -1,0 +1,219 @@
+//! An anchor in a small file of its own, to be kept in another folder than the store.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::process::geteuid;
+use secret::Key;
+
+use super::Anchor;
+use super::record::{Held, RECORD_BYTES, Record, Seal, newest};
+use crate::error::Error;
+use crate::mark::{MARK_ID_BYTES, Mark};
+use crate::random;
+
+/// Only the owner reads and writes.
+const MODE: u32 = 0o600;
+/// File offsets of the two slots: a page apart, so that writing one never rewrites the other.
+const SLOTS_AT: [u64; 2] = [0, 4096];
+
+/// An [`Anchor`] in a file, sealed with a key that comes of the store's. The file is made when a
+/// mark is first advanced; its folder has to be there.
+///
+/// It tells an older copy from the newest as long as no one puts back the anchor together with it.
+/// After a power cut it may be older than the store by what was advanced since it last settled.
+#[derive(Debug)]
+pub struct FileAnchor {
+    path: PathBuf,
+    seal: Seal,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// `None` until it has been read or made.
+    file: Option<File>,
+    /// The newest record's sequence number.
+    sequence: u64,
+    /// The slot whose record is durable, which is not written until the other one is too.
+    stable: u8,
+    /// Whether the other slot was written since.
+    ahead: bool,
+}
+
+impl FileAnchor {
+    /// The anchor at `path` of a store with the credential key `key`. Touches no file.
+    ///
+    /// # Errors
+    /// None in practice; [`Error::AnchorKey`] where no key could be derived.
+    pub fn new(path: &Path, key: &Key) -> Result<Self, Error> {
+        Ok(Self {
+            path: path.into(),
+            seal: Seal::new(key)?,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Seals what is known with another key too, and returns the anchor for that key. Durable on
+    /// return, and from then on either key opens it until the next [`Anchor::advance`]: to be
+    /// called before the store itself changes over, so that a power cut in between does no harm.
+    ///
+    /// # Errors
+    /// As [`Anchor::read`] and [`Anchor::settle`].
+    pub fn rekeyed(&self, key: &Key) -> Result<Self, Error> {
+        self.settle()?;
+        let mut state = self.lock();
+        let other = Self::new(&self.path, key)?;
+        if let Some(held) = self.load(&mut state)?
+            && let Some(file) = &state.file
+        {
+            let record = Record {
+                sequence: held.record.sequence.saturating_add(1),
+                ..held.record
+            };
+            other.write(file, &record, 1 - held.slot)?;
+            sync(file)?;
+        }
+        Ok(other)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what is on the disk into `state`. Where no record opens it is ready to be overwritten.
+    fn load(&self, state: &mut State) -> Result<Option<Held>, Error> {
+        *state = State::default();
+        let file = match OpenOptions::new().read(true).write(true).open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("opening the anchor", error)),
+        };
+        // What counts is to be durable before anything is written beside it.
+        sync(&file)?;
+        let slots = [read(&file, SLOTS_AT[0])?, read(&file, SLOTS_AT[1])?];
+        state.file = Some(file);
+        let [first, second] = &slots;
+        let held = newest([self.seal.open(first, 0), self.seal.open(second, 1)])?;
+        if let Some(held) = held {
+            state.sequence = held.record.sequence;
+            state.stable = held.slot;
+        }
+        Ok(held)
+    }
+
+    /// Makes the file with `mark` in it, durably: it is there whole or not at all.
+    fn make(&self, mark: &Mark) -> Result<State, Error> {
+        let failed = |error| Error::io("making the anchor", error);
+        let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+        name.push(".new");
+        let unfinished = self.path.with_file_name(name);
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&unfinished)
+            .map_err(failed)?;
+        let folder = match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        give_to_owner(&file, folder).map_err(failed)?;
+        let record = Record {
+            sequence: 1,
+            mark: *mark,
+        };
+        // Both slots, so that the file never grows again and no disk is too full for it.
+        self.write(&file, &record, 0)?;
+        self.write(&file, &record, 1)?;
+        sync(&file)?;
+        fs::rename(&unfinished, &self.path).map_err(failed)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+        Ok(State {
+            file: Some(file),
+            sequence: record.sequence,
+            ..State::default()
+        })
+    }
+
+    fn write(&self, file: &File, record: &Record, slot: u8) -> Result<(), Error> {
+        let bytes = self.seal.seal(record, slot, random::bytes()?)?;
+        file.write_all_at(&bytes, SLOTS_AT[usize::from(slot & 1)])
+            .map_err(|error| Error::io("writing the anchor", error))
+    }
+}
+
+impl Anchor for FileAnchor {
+    fn read(&self, _file: &[u8; MARK_ID_BYTES]) -> Result<Option<Mark>, Error> {
+        let held = self.load(&mut self.lock())?;
+        Ok(held.map(|held| held.record.mark))
+    }
+
+    fn advance(&self, mark: &Mark) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.file.is_none() {
+            match self.load(&mut state) {
+                Ok(_) => {}
+                // Whoever advances a mark has judged what was there, or accepted that it is lost.
+                Err(Error::AnchorDamaged | Error::AnchorKey) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let Some(file) = &state.file else {
+            *state = self.make(mark)?;
+            return Ok(());
+        };
+        let record = Record {
+            sequence: state.sequence.saturating_add(1),
+            mark: *mark,
+        };
+        self.write(file, &record, 1 - state.stable)?;
+        state.sequence = record.sequence;
+        state.ahead = true;
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), Error> {
+        let mut state = self.lock();
+        if let (Some(file), true) = (&state.file, state.ahead) {
+            sync(file)?;
+            state.stable = 1 - state.stable;
+            state.ahead = false;
+        }
+        Ok(())
+    }
+}
+
+/// It may be an administrator who makes it for a service, whose folder it lies in.
+fn give_to_owner(file: &File, folder: &Path) -> io::Result<()> {
+    let (file_data, folder_data) = (file.metadata()?, fs::metadata(folder)?);
+    if geteuid().is_root() && file_data.uid() != folder_data.uid() {
+        fchown(file, Some(folder_data.uid()), Some(folder_data.gid()))?;
+    }
+    Ok(())
+}
+
+fn sync(file: &File) -> Result<(), Error> {
+    file.sync_data()
+        .map_err(|error| Error::io("making the anchor durable", error))
+}
+
+/// A slot's bytes, zeros where the file ends before.
+fn read(file: &File, offset: u64) -> Result<[u8; RECORD_BYTES], Error> {
+    let mut bytes = [0; RECORD_BYTES];
+    match file.read_exact_at(&mut bytes, offset) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok([0; RECORD_BYTES]),
+        Err(error) => Err(Error::io("reading the anchor", error)),
+        Ok(()) => Ok(bytes),
+    }
+}

@@ -1,0 +1,319 @@
+//! The anchor's record: one mark, sealed into one sector (FORMAT.md, "The anchor"). Pure.
+
+use chacha20poly1305::aead::inout::InOutBuf;
+use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use hkdf::Hkdf;
+use secret::{KEY_BYTES, Key};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::error::Error;
+use crate::layout::{NONCE_BYTES, TAG_BYTES};
+use crate::mark::{MARK_ID_BYTES, Mark};
+
+/// Bytes of a record: one sector, which a disk writes whole or not at all.
+pub(super) const RECORD_BYTES: usize = 512;
+/// What a record begins with.
+const MAGIC: [u8; 8] = *b"\x89CSMA\r\n\x1a";
+/// The format's version.
+const VERSION: u16 = 1;
+/// XChaCha20-Poly1305 under a key by HKDF-SHA-256.
+const SUITE: u8 = 1;
+/// What tells the anchor's key from whatever else comes of the credential key.
+const KEY_LABEL: &[u8] = b"casemate store anchor 1";
+/// Bytes before the nonce, which are not secret and are sealed in as associated data.
+const HEAD_BYTES: usize = 32;
+/// Bytes that are sealed: sequence number, lineage, generation, time.
+const PLAIN_BYTES: usize = 8 + MARK_ID_BYTES + 8 + 8;
+const SEALED_AT: usize = HEAD_BYTES + NONCE_BYTES;
+const TAG_AT: usize = SEALED_AT + PLAIN_BYTES;
+/// Where the checksum lies, over all that is before it.
+const CHECK_AT: usize = RECORD_BYTES - 32;
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Rises with every record written, so that it tells which of the two slots is newer.
+    pub(super) sequence: u64,
+    /// The newest commit that was known.
+    pub(super) mark: Mark,
+}
+
+/// Why the bytes in a slot are no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Zeros: nothing was ever written.
+    Blank,
+    /// The checksum does not fit, or the record is of another slot: damage, or a torn write.
+    Damaged,
+    /// Whole, and of a version or suite that is not known.
+    Unknown { version: u16, suite: u8 },
+    /// Whole, and not sealed with this key.
+    Key,
+}
+
+/// Seals and opens records. Its key is zeroized on drop.
+#[derive(Debug)]
+pub(super) struct Seal {
+    cipher: XChaCha20Poly1305,
+}
+
+impl Seal {
+    /// Derives the anchor's key from the store's credential key (RFC 5869).
+    pub(super) fn new(key: &Key) -> Result<Self, Error> {
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        Hkdf::<Sha256>::new(None, key.expose())
+            .expand(KEY_LABEL, &mut *derived)
+            // It refuses lengths over 8160 bytes alone.
+            .map_err(|_| Error::AnchorKey)?;
+        Ok(Self {
+            cipher: XChaCha20Poly1305::new((&*derived).into()),
+        })
+    }
+
+    /// The record's bytes for slot 0 or 1. `nonce` must never have been used under this key: take
+    /// it from the system's generator.
+    pub(super) fn seal(
+        &self,
+        record: &Record,
+        slot: u8,
+        nonce: [u8; NONCE_BYTES],
+    ) -> Result<[u8; RECORD_BYTES], Error> {
+        let Record { sequence, mark } = record;
+        let mut out = [0; RECORD_BYTES];
+        out[..8].copy_from_slice(&MAGIC);
+        out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        out[10] = SUITE;
+        out[11] = slot;
+        out[16..HEAD_BYTES].copy_from_slice(&mark.file);
+        out[HEAD_BYTES..SEALED_AT].copy_from_slice(&nonce);
+        let (head, rest) = out.split_at_mut(SEALED_AT);
+        let (body, tail) = rest.split_at_mut(PLAIN_BYTES);
+        body[..8].copy_from_slice(&sequence.to_le_bytes());
+        body[8..24].copy_from_slice(&mark.lineage);
+        body[24..32].copy_from_slice(&mark.generation.to_le_bytes());
+        body[32..].copy_from_slice(&mark.at.to_le_bytes());
+        let tag = self
+            .cipher
+            .encrypt_inout_detached(&XNonce::from(nonce), &head[..HEAD_BYTES], body.into())
+            // It refuses lengths over 256 GiB alone.
+            .map_err(|_| Error::AnchorDamaged)?;
+        tail[..TAG_BYTES].copy_from_slice(&tag);
+        let check = Sha256::digest(&out[..CHECK_AT]);
+        out[CHECK_AT..].copy_from_slice(&check);
+        Ok(out)
+    }
+
+    /// Opens what lies in slot 0 or 1.
+    pub(super) fn open(&self, bytes: &[u8; RECORD_BYTES], slot: u8) -> Result<Record, Flaw> {
+        if *bytes == [0; RECORD_BYTES] {
+            return Err(Flaw::Blank);
+        }
+        let (checked, check) = bytes.split_at(CHECK_AT);
+        if bytes[..8] != MAGIC || check != Sha256::digest(checked).as_slice() {
+            return Err(Flaw::Damaged);
+        }
+        let version = u16::from_le_bytes([bytes[8], bytes[9]]);
+        let suite = bytes[10];
+        if (version, suite) != (VERSION, SUITE) {
+            return Err(Flaw::Unknown { version, suite });
+        }
+        if bytes[11] != slot {
+            return Err(Flaw::Damaged);
+        }
+        let mut body = [0; PLAIN_BYTES];
+        let buffer = InOutBuf::new(&bytes[SEALED_AT..TAG_AT], &mut body);
+        self.cipher
+            .decrypt_inout_detached(
+                &XNonce::from(array(bytes, HEAD_BYTES)),
+                &bytes[..HEAD_BYTES],
+                buffer.map_err(|_| Flaw::Damaged)?,
+                &Tag::from(array(bytes, TAG_AT)),
+            )
+            .map_err(|_| Flaw::Key)?;
+        Ok(Record {
+            sequence: u64::from_le_bytes(array(&body, 0)),
+            mark: Mark {
+                file: array(bytes, 16),
+                lineage: array(&body, 8),
+                generation: u64::from_le_bytes(array(&body, 24)),
+                at: u64::from_le_bytes(array(&body, 32)),
+            },
+        })
+    }
+}
+
+/// The `N` bytes at `at`; zeros where `bytes` end before, which no caller asks for.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let found = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    found.copied().unwrap_or([0; N])
+}
+
+/// What the two slots hold together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The newest record.
+    pub(super) record: Record,
+    /// The slot that it lies in.
+    pub(super) slot: u8,
+}
+
+/// Makes sense of both slots: the newest record, `None` where nothing was ever written. A slot
+/// that does not open is passed over where the other one does, as a power cut may have torn it.
+pub(super) fn newest(slots: [Result<Record, Flaw>; 2]) -> Result<Option<Held>, Error> {
+    let held = slots
+        .iter()
+        .zip(0..)
+        .filter_map(|(slot, number)| {
+            slot.ok().map(|record| Held {
+                record,
+                slot: number,
+            })
+        })
+        .max_by_key(|held| held.record.sequence);
+    if held.is_some() {
+        return Ok(held);
+    }
+    let has = |flaw: fn(&Flaw) -> bool| {
+        slots
+            .iter()
+            .filter_map(|slot| slot.as_ref().err())
+            .find(|f| flaw(f))
+    };
+    if let Some(Flaw::Unknown { version, suite }) = has(|flaw| matches!(flaw, Flaw::Unknown { .. }))
+    {
+        return Err(Error::AnchorUnsupported {
+            version: *version,
+            suite: *suite,
+        });
+    }
+    if has(|flaw| *flaw == Flaw::Key).is_some() {
+        return Err(Error::AnchorKey);
+    }
+    if has(|flaw| *flaw == Flaw::Damaged).is_some() {
+        return Err(Error::AnchorDamaged);
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use data_encoding::HEXLOWER;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seal() -> Seal {
+        Seal::new(&Key::new(std::array::from_fn(|i| u8::try_from(i).unwrap()))).unwrap()
+    }
+
+    fn record(sequence: u64) -> Record {
+        Record {
+            sequence,
+            mark: Mark {
+                file: std::array::from_fn(|i| 0xa0 + u8::try_from(i).unwrap()),
+                lineage: std::array::from_fn(|i| 0xb0 + u8::try_from(i).unwrap()),
+                generation: 1214,
+                at: 1_795_183_380,
+            },
+        }
+    }
+
+    fn sealed(sequence: u64, slot: u8) -> [u8; RECORD_BYTES] {
+        let nonce = std::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
+        seal().seal(&record(sequence), slot, nonce).unwrap()
+    }
+
+    fn read(slots: [[u8; RECORD_BYTES]; 2]) -> Result<Option<Held>, Error> {
+        newest([seal().open(&slots[0], 0), seal().open(&slots[1], 1)])
+    }
+
+    /// FORMAT.md, "Test vectors"; computed by an independent implementation.
+    #[test]
+    fn the_record_is_as_specified() {
+        let bytes = sealed(7, 1);
+        assert_eq!(
+            HEXLOWER.encode(&bytes[..112]),
+            "8943534d410d0a1a0100010100000000a0a1a2a3a4a5a6a7a8a9aaabacadaeaf404142434445\
+             464748494a4b4c4d4e4f5051525354555657b8e69a746a4b97e80ee30218fdd7fbbb3dec8363\
+             2e932055892db56af2af52723579de5c0cdc5fc5d9c8c796dd670bb1a687501ed50b638b"
+        );
+        assert_eq!(bytes[112..480], [0; 368]);
+        assert_eq!(
+            HEXLOWER.encode(&bytes[480..]),
+            "3963d87c188bbdabd812c7f6dd27b9b3402fcdaaa063e576fd629266e0dd5ef2"
+        );
+        assert_eq!(seal().open(&bytes, 1), Ok(record(7)));
+    }
+
+    #[test]
+    fn the_newer_of_two_counts_wherever_it_lies() {
+        for (first, second, slot) in [(7, 8, 1), (8, 7, 0)] {
+            let held = read([sealed(first, 0), sealed(second, 1)])
+                .unwrap()
+                .unwrap();
+            assert_eq!((held.record.sequence, held.slot), (8, slot));
+        }
+        let blank = [0; RECORD_BYTES];
+        assert_eq!(read([sealed(7, 0), blank]).unwrap().unwrap().slot, 0);
+        assert_eq!(read([blank, blank]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_wrong_key_damage_and_a_newer_format_are_told_apart() {
+        let other = Seal::new(&Key::new([9; KEY_BYTES])).unwrap();
+        let foreign = other.seal(&record(9), 0, [1; NONCE_BYTES]).unwrap();
+        let torn = [0xff; RECORD_BYTES];
+        assert!(matches!(read([foreign, torn]), Err(Error::AnchorKey)));
+        assert!(matches!(read([torn, torn]), Err(Error::AnchorDamaged)));
+        // A record that lies in the other one's slot.
+        assert!(matches!(
+            read([sealed(7, 1), torn]),
+            Err(Error::AnchorDamaged)
+        ));
+        let mut newer = sealed(7, 0);
+        newer[8] = 2;
+        let check = Sha256::digest(&newer[..CHECK_AT]);
+        newer[CHECK_AT..].copy_from_slice(&check);
+        assert!(matches!(
+            read([newer, torn]),
+            Err(Error::AnchorUnsupported {
+                version: 2,
+                suite: 1
+            })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_survives(sequence in any::<u64>(), slot in 0_u8..2, nonce in any::<[u8; 24]>(), file in any::<[u8; 16]>(), generation in any::<u64>(), at in any::<u64>()) {
+            let record = Record { sequence, mark: Mark { file, lineage: [3; 16], generation, at } };
+            let bytes = seal().seal(&record, slot, nonce).unwrap();
+            prop_assert_eq!(seal().open(&bytes, slot), Ok(record));
+        }
+
+        #[test]
+        fn whatever_is_changed_the_other_slot_counts(at in 0..RECORD_BYTES, bits in 1_u8..) {
+            let mut changed = sealed(8, 1);
+            changed[at] ^= bits;
+            let held = read([sealed(7, 0), changed]).unwrap().unwrap();
+            prop_assert_eq!(held.record, record(7));
+        }
+
+        #[test]
+        fn what_is_changed_by_who_mends_the_checksum_does_not_open(at in 0..112_usize, bits in 1_u8..) {
+            let mut changed = sealed(8, 1);
+            changed[at] ^= bits;
+            let check = Sha256::digest(&changed[..CHECK_AT]);
+            changed[CHECK_AT..].copy_from_slice(&check);
+            prop_assert!(seal().open(&changed, 1).is_err());
+        }
+
+        #[test]
+        fn hostile_bytes_never_open(noise in proptest::collection::vec(any::<u8>(), RECORD_BYTES)) {
+            let noise: [u8; RECORD_BYTES] = noise.try_into().unwrap();
+            prop_assert!(seal().open(&noise, 0).is_err());
+        }
+    }
+}
