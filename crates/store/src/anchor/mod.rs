@@ -1,7 +1,9 @@
 //! What is known of a store outside its file, so that an older copy of the whole file is noticed.
 
+mod admit;
 mod file;
 mod judge;
+mod pace;
 mod record;
 
 #[cfg(test)]
