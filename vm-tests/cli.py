@@ -222,10 +222,12 @@ with subtest("a bot that is removed leaves its knowledge sealed, and none of it 
     removed = one_document("casemate bot remove shop")
     t.assertEqual((removed["bot"], removed["erased"]), ("shop", False))
     machine.succeed("test -e /var/lib/casemate/keys/chat-shop.cred -a -e /var/lib/private/casemate-chat/shop/chat.redb")
+    machine.succeed("test -e /var/lib/private/casemate-anchor/chat-shop/chat.anchor")
     machine.succeed("casemate bot add shop --title Again")
     t.assertEqual([one["document"] for one in one_document("casemate knowledge list shop")["documents"]], ["prices.md"])
     t.assertIn("key is destroyed", machine.succeed("casemate bot remove shop --erase"))
-    machine.fail("ls -d /var/lib/casemate/keys/*shop* /var/lib/private/casemate-chat/shop /var/lib/casemate-chat/shop 2>/dev/null | grep .")
+    left = "/var/lib/casemate/keys/*shop* /var/lib/{,private/}casemate-{chat/shop,anchor/chat-shop}"
+    t.assertEqual(machine.succeed(f"ls --directory {left} 2> /dev/null || true"), "")
     machine.fail("systemctl list-units --plain --no-legend 'casemate-*@*shop*' | grep --invert-match ' exited ' | grep active")
     t.assertEqual(machine.succeed(f"{CURL} --output /dev/null --write-out '%{{http_code}}' https://localhost/b/shop/v1/bot"), "404")
     machine.succeed("casemate bot add shop --title Afresh")

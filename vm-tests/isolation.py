@@ -91,18 +91,21 @@ CONTAINER_FORBIDS = {
 
 # Other services' files, folders and sockets. What a unit's own plan grants of these, its report says.
 FOREIGN_STORE = "/var/lib/private/casemate-chat/other"
+FOREIGN_ANCHOR = "/var/lib/private/casemate-anchor/chat-other"
 TARGETS = {
     "files": [
         "/var/lib/casemate/keys/tls.cred",
         "/var/lib/casemate/keys/chat-other.cred",
         "/var/lib/casemate/bots/other.toml",
         f"{FOREIGN_STORE}/chat.redb",
+        f"{FOREIGN_ANCHOR}/chat.anchor",
     ],
     "directories": [
         "/var/lib/casemate/keys",
         "/var/lib/casemate/bots",
         "/var/lib/private",
         FOREIGN_STORE,
+        FOREIGN_ANCHOR,
     ],
     "sockets": [
         "/run/casemate/chat/other.sock",
@@ -187,6 +190,7 @@ with subtest("two bots, so that one's files are foreign to the other"):
         machine.wait_for_unit(f"casemate-chat@{bot}.socket")
         machine.succeed(f"systemctl start casemate-chat@{bot}.service")
     machine.wait_for_file(f"{FOREIGN_STORE}/chat.redb")
+    machine.wait_for_file(f"{FOREIGN_ANCHOR}/chat.anchor")
     machine.succeed("systemd-run --unit=proof-abstract --socket-property=ListenStream=@casemate-proof sleep 600")
 
 with subtest("control: where nothing forbids, the acts succeed"):

@@ -1,18 +1,32 @@
 //! Where a bot's process finds what it needs. What the bot is says its file, [`BotFile`].
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use chat_api::{BotFile, BotName};
+use daemon::Service as _;
 use sandbox::Plan;
+
+use crate::serve::Chat;
 
 /// The socket of the provider broker.
 pub const LLM_SOCKET: &str = "/run/casemate/llm/llm.sock";
 
-/// Where bots' states stand when the service manager names no folder.
-const STATES: &str = "/var/lib/casemate-chat";
+/// Where the service manager keeps what services keep.
+const KEPT: &str = "/var/lib";
+
+/// The folder among them that holds a folder for each bot's store.
+const STATES: &str = "casemate-chat";
+
+/// The folder among them that holds a folder for each store's anchor.
+const ANCHORS: &str = "casemate-anchor";
 
 /// The store's file in the state's folder.
 pub const STORE_FILE: &str = "chat.redb";
+
+/// The file in the anchor's folder that tells an older copy of the store from the newest.
+pub const ANCHOR_FILE: &str = "chat.anchor";
 
 /// The credential that is the store's key.
 pub const STORE_KEY: &str = "store";
@@ -40,25 +54,64 @@ pub fn check(file: &BotFile, instance: Option<&str>) -> Result<(), String> {
     file.check()
 }
 
-/// The folder of the bot's state (`StateDirectory=`, systemd.exec(5)).
+/// The folder of the bot's state.
 #[must_use]
 pub fn state(instance: Option<&str>) -> PathBuf {
-    let given = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
-    given.unwrap_or_else(|| Path::new(STATES).join(instance.unwrap_or_default()))
+    let given = std::env::var_os("STATE_DIRECTORY");
+    kept(given.as_deref(), STATES)
+        .unwrap_or_else(|| Path::new(KEPT).join(STATES).join(instance.unwrap_or_default()))
 }
 
-/// What a bot's process may touch: its state, and the broker's socket.
+/// The folder of its store's anchor, apart from the store, so that whoever puts an older copy of the
+/// state back does not put an older anchor back with it.
+#[must_use]
+pub fn anchor(instance: Option<&str>) -> PathBuf {
+    let given = std::env::var_os("STATE_DIRECTORY");
+    let name = format!("{}-{}", Chat::STEM, instance.unwrap_or_default());
+    kept(given.as_deref(), ANCHORS).unwrap_or_else(|| Path::new(KEPT).join(ANCHORS).join(name))
+}
+
+/// The one of `given` that lies in a folder called `among`. The service manager gives the unit's
+/// `StateDirectory=` separated by colons, in an order of its own (systemd.exec(5)).
+fn kept(given: Option<&OsStr>, among: &str) -> Option<PathBuf> {
+    let given = given?.as_bytes().split(|byte| *byte == b':');
+    given
+        .map(|path| Path::new(OsStr::from_bytes(path)))
+        .find(|path| path.parent().and_then(Path::file_name) == Some(OsStr::new(among)))
+        .map(Path::to_owned)
+}
+
+/// What a bot's process may touch: its state, its store's anchor, and the broker's socket.
 #[must_use]
 pub fn plan(instance: Option<&str>) -> Plan {
     let broker = Path::new(LLM_SOCKET)
         .parent()
         .unwrap_or(Path::new(LLM_SOCKET));
-    Plan::new().write(state(instance)).connect(broker)
+    Plan::new()
+        .write(state(instance))
+        .write(anchor(instance))
+        .connect(broker)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn state_and_anchor_are_told_apart_in_any_order() {
+        let (state, anchor) = (
+            "/var/lib/private/casemate-chat/shop",
+            "/var/lib/private/casemate-anchor/chat-shop",
+        );
+        for given in [format!("{state}:{anchor}"), format!("{anchor}:{state}")] {
+            let given = Some(OsStr::new(&given));
+            assert_eq!(kept(given, STATES).as_deref(), Some(Path::new(state)));
+            assert_eq!(kept(given, ANCHORS).as_deref(), Some(Path::new(anchor)));
+        }
+        assert_eq!(kept(Some(OsStr::new(state)), ANCHORS), None);
+        assert_eq!(kept(Some(OsStr::new(":/")), STATES), None);
+        assert_eq!(kept(None, STATES), None);
+    }
 
     #[test]
     fn an_instance_must_be_a_bots_name() {

@@ -7,7 +7,7 @@ use chat_api::BotFile;
 use daemon::{BoxError, ConfigFile, Service, Start};
 use ipc::Limits;
 use sandbox::{Confined, Plan};
-use store::{Options, Store};
+use store::{FileAnchor, Options, Store};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
@@ -47,8 +47,10 @@ impl Service for Chat {
         let name = config::bot(instance)?;
         let key = start.credentials.key(config::STORE_KEY)?;
         let path = config::state(instance).join(config::STORE_FILE);
+        let anchor = config::anchor(instance).join(config::ANCHOR_FILE);
         let options = Options {
             cache_bytes: STORE_CACHE_BYTES,
+            anchor: Some(Arc::new(FileAnchor::new(&anchor, &key)?)),
             ..Options::default()
         };
         let (visitors, operators) = (

@@ -261,17 +261,18 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     Ok(())
 }
 
-/// The key first: without it the rest is noise, even where removing it fails.
+/// The key first: without it the rest is noise, even where removing it fails. The anchor before the
+/// store: it would refuse a bot of the same name for lack of this one's store.
 fn destroy(bot: &BotName, places: &Places) -> Result<(), Error> {
     let key = places.key(bot);
     gone(fs::remove_file(&key), &key)?;
-    for state in places.state(bot) {
-        let removed = match fs::symlink_metadata(&state) {
-            Ok(data) if data.is_dir() => fs::remove_dir_all(&state),
-            Ok(_) => fs::remove_file(&state),
+    for folder in places.anchor(bot).into_iter().chain(places.state(bot)) {
+        let removed = match fs::symlink_metadata(&folder) {
+            Ok(data) if data.is_dir() => fs::remove_dir_all(&folder),
+            Ok(_) => fs::remove_file(&folder),
             Err(error) => Err(error),
         };
-        gone(removed, &state)?;
+        gone(removed, &folder)?;
     }
     Ok(())
 }

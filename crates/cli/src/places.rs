@@ -47,7 +47,15 @@ impl Places {
     /// The bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,
     /// systemd.exec(5)).
     pub(crate) fn state(&self, bot: &BotName) -> [PathBuf; 2] {
-        ["var/lib/casemate-chat", "var/lib/private/casemate-chat"]
-            .map(|folder| self.root.join(folder).join(bot.as_str()))
+        self.kept(&format!("casemate-chat/{bot}"))
+    }
+
+    /// What tells an older copy of the store from the newest, and the link to it.
+    pub(crate) fn anchor(&self, bot: &BotName) -> [PathBuf; 2] {
+        self.kept(&format!("casemate-anchor/chat-{bot}"))
+    }
+
+    fn kept(&self, name: &str) -> [PathBuf; 2] {
+        ["var/lib", "var/lib/private"].map(|folder| self.root.join(folder).join(name))
     }
 }
