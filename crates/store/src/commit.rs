@@ -44,9 +44,13 @@ impl Vault {
         self.commit(&mut self.lock(), true)?;
         // Carries the last commit's settled record.
         self.disk.sync()?;
-        self.anchor
-            .as_ref()
-            .map_or(Ok(()), |anchor| anchor.settle())
+        self.settle()
+    }
+
+    /// Makes what the anchor knows durable.
+    pub(crate) fn settle(&self) -> Result<(), Error> {
+        let anchor = self.anchor.as_ref();
+        anchor.map_or(Ok(()), |anchor| anchor.settle())
     }
 
     /// Names the newest durable state.
@@ -144,12 +148,7 @@ impl Vault {
 }
 
 fn mark(vault: &Vault, state: &State) -> Mark {
-    Mark {
-        file: vault.disk.keyring().file(),
-        lineage: state.root.lineage,
-        generation: state.root.generation,
-        at: state.root.at,
-    }
+    state.root.mark(vault.disk.keyring().file())
 }
 
 /// The time for people to read, in seconds since 1970; nothing is decided by it.

@@ -35,9 +35,16 @@ impl Opening {
         frozen: Option<Error>,
     ) -> Result<Self, Error> {
         let writable = frozen.is_none();
-        let found = recover(medium, key, writable, options.accept_rollback)?;
+        let mut found = recover(medium, key, writable, options.accept_rollback)?;
+        found.admit(options, writable)?;
+        let forked = found.forked;
         let superblock = Mutex::new(found.superblock.clone());
         let vault = Vault::new(found, options.anchor.clone(), frozen);
+        if forked {
+            // Before anything else is: were the anchor to know of it first, no copy would be right.
+            vault.sync()?;
+            vault.settle()?;
+        }
         let backend = Arc::new(Backend::new(vault));
         let database = redb::Builder::new()
             .set_cache_size(options.cache_bytes)
@@ -121,9 +128,11 @@ impl Engine {
     pub(crate) fn open(
         medium: Arc<dyn Medium>,
         key: &Key,
-        options: Options,
+        mut options: Options,
     ) -> Result<Self, Error> {
         let opening = Opening::new(Arc::clone(&medium), key, &options, None)?;
+        // It was for this copy. What a failing disk loses later is not accepted unasked.
+        options.accept_rollback = false;
         Ok(Self {
             medium,
             key: Mutex::new(key.clone()),
@@ -201,9 +210,19 @@ impl Engine {
     pub(crate) fn rekey(&self, key: &Key) -> Result<(), Error> {
         let opening = self.writable()?;
         let mut superblock = opening.superblock();
+        let anchored_with = |key: &Key| {
+            let anchor = self.options.anchor.as_ref();
+            anchor.map_or(Ok(()), |anchor| anchor.rekey(key))
+        };
+        anchored_with(key)?;
         opening
             .backend
-            .run(|vault| vault.rekey(&mut superblock, key))?;
+            .run(|vault| vault.rekey(&mut superblock, key))
+            .inspect_err(|_| {
+                if let Err(error) = anchored_with(&self.key()) {
+                    tracing::warn!("the anchor is sealed with the key that was refused: {error}");
+                }
+            })?;
         *self.key.lock().unwrap_or_else(PoisonError::into_inner) = key.clone();
         Ok(())
     }

@@ -33,7 +33,7 @@ pub struct Mark {
     /// The random identity of this course of the file's history: a new one whenever an older
     /// copy was accepted, since from there on equal generations may hold unequal content.
     pub lineage: [u8; MARK_ID_BYTES],
-    /// The number of the commit, rising by one with each.
+    /// The number of the commit, rising with each; numbers may be skipped.
     pub generation: u64,
     /// When it was committed, in seconds since 1970 (UTC), by the clock of that machine.
     pub at: u64,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use secret::Key;
 use zeroize::Zeroizing;
 
+use crate::anchor::{Admitted, admit};
 use crate::commit::now;
 use crate::disk::Disk;
 use crate::entry::{Entry, FAN_OUT, Node};
@@ -18,6 +19,7 @@ use crate::random;
 use crate::seal::{KEY_BYTES, Place};
 use crate::slot::Root;
 use crate::space::Space;
+use crate::store::Options;
 use crate::superblock::{self, DataKey, Superblock};
 
 /// A store that was found on a medium.
@@ -32,6 +34,22 @@ pub(crate) struct Recovered {
     pub(crate) outdated: u64,
     /// Whether the root's history is to go on under another name.
     pub(crate) forked: bool,
+}
+
+impl Recovered {
+    /// Holds the state that was found against what is known outside the file. An older one that is
+    /// accepted goes on under a new name, so that the two can be told apart from then on.
+    pub(crate) fn admit(&mut self, options: &Options, writable: bool) -> Result<(), Error> {
+        let found = self.root.mark(self.disk.keyring().file());
+        match admit(&found, self.root.anchored, options, writable)? {
+            Admitted::Newest => {}
+            Admitted::Accepted => {
+                self.root.lineage = random::bytes()?;
+                self.forked = true;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Makes an empty store on `medium`, durably.

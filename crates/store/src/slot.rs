@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::entry::{ENTRY_BYTES, Entry};
 use crate::layout::{BLOCK_BYTES, Block, NONCE_BYTES, TAG_BYTES, slot_of};
+use crate::mark::{MARK_ID_BYTES, Mark};
 use crate::seal::{Broken, Keyring, Place, RANDOM_BYTES, nonce};
 
 /// Bytes of the storage engine's block 0 that are kept: redb uses the first 320, never the rest.
@@ -55,6 +56,16 @@ impl Root {
             anchored: false,
             entry: None,
             header: Zeroizing::new([0; HEADER_BYTES]),
+        }
+    }
+
+    /// What names this state of `file` outside it.
+    pub(crate) fn mark(&self, file: [u8; MARK_ID_BYTES]) -> Mark {
+        Mark {
+            file,
+            lineage: self.lineage,
+            generation: self.generation,
+            at: self.at,
         }
     }
 

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use secret::Key;
 use tokio::sync::mpsc;
 
-use crate::anchor::Anchor;
+use crate::anchor::{Anchor, admit_new};
 use crate::engine::Engine;
 use crate::error::{Error, WriteError};
 use crate::file::{DiskFile, Nascent};
@@ -85,6 +85,9 @@ impl Store {
     /// [`Error::WrongKey`], [`Error::Foreign`], [`Error::Unsupported`], [`Error::Truncated`],
     /// [`Error::DamagedSuperblock`], [`Error::DamagedHeader`], [`Error::Damaged`],
     /// [`Error::InUse`] where another process has it open, [`Error::NoSpace`], [`Error::Io`].
+    /// Where [`Options::anchor`] or [`Options::receipts`] know better: [`Error::RolledBack`],
+    /// [`Error::Forked`], [`Error::Replaced`], [`Error::Gone`], [`Error::AnchorMissing`],
+    /// [`Error::AnchorDamaged`], [`Error::AnchorKey`], [`Error::AnchorUnsupported`].
     pub fn open(path: &Path, key: &Key, options: Options) -> Result<Self, Error> {
         if let Some(file) = DiskFile::open(path)? {
             return Self::start(Engine::open(Arc::new(file), key, options)?);
@@ -93,10 +96,18 @@ impl Store {
             let error = std::io::ErrorKind::NotFound.into();
             return Err(Error::io("opening the store", error));
         }
+        admit_new(&options)?;
         let (nascent, file) = Nascent::create(path)?;
-        let engine = Self::make(Arc::new(file), key, options)?;
+        let file: Arc<dyn Medium> = Arc::new(file);
+        // A power cut must leave no anchor of a store that has no name.
+        let unanchored = Options {
+            anchor: None,
+            receipts: Vec::new(),
+            ..options.clone()
+        };
+        drop(Self::make(Arc::clone(&file), key, unanchored)?);
         nascent.publish(path)?;
-        Self::start(engine)
+        Self::start(Engine::open(file, key, options)?)
     }
 
     /// Makes a store on an empty medium.

@@ -1,8 +1,4 @@
 //! What an opening does about the anchor: whether the copy that was found may be used.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "opening a file of format 2 goes through it")
-)]
 
 use super::{Anchor, judge, judge_absent};
 use crate::error::Error;
@@ -23,12 +19,19 @@ pub(crate) enum Admitted {
 /// Lets the copy that was `found` pass, or says what would be lost. To be called on opening,
 /// before the first commit: a root that says `anchored` must never be older than its anchor.
 ///
-/// Where `options` name no anchor none is asked for: so a copy can be looked at anywhere.
-pub(crate) fn admit(found: &Mark, anchored: bool, options: &Options) -> Result<Admitted, Error> {
+/// Where `options` name no anchor none is asked for: so a copy can be looked at anywhere. Where the
+/// store is not `writable` nothing is accepted, and the anchor stays as it is.
+pub(crate) fn admit(
+    found: &Mark,
+    anchored: bool,
+    options: &Options,
+    writable: bool,
+) -> Result<Admitted, Error> {
     let refused = match judged(found, anchored, options) {
         Ok(known) => {
             if let Some(anchor) = &options.anchor
                 && known != Some(*found)
+                && writable
             {
                 anchor.advance(found)?;
                 anchor.settle()?;
@@ -44,7 +47,7 @@ pub(crate) fn admit(found: &Mark, anchored: bool, options: &Options) -> Result<A
         | Error::AnchorMissing { .. }
         | Error::AnchorDamaged
         | Error::AnchorKey
-            if options.accept_rollback =>
+            if options.accept_rollback && writable =>
         {
             tracing::warn!("accepted, as was asked for: {refused}");
             Ok(Admitted::Accepted)
@@ -107,7 +110,7 @@ mod tests {
     /// As an engine does that opens a copy and then commits once.
     fn open(path: &Path, copy: Mark, accept: bool) -> Result<Mark, Error> {
         let options = options(path, accept);
-        let lineage = match admit(&copy, copy.generation > 1, &options)? {
+        let lineage = match admit(&copy, copy.generation > 1, &options, true)? {
             Admitted::Newest => copy.lineage[0],
             Admitted::Accepted => copy.lineage[0] + 1,
         };
@@ -142,21 +145,32 @@ mod tests {
     fn opening_a_store_anchors_it_before_anything_is_committed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchor");
-        let admitted = admit(&mark(1, 7), false, &options(&path, false)).unwrap();
+        let admitted = admit(&mark(1, 7), false, &options(&path, false), true).unwrap();
         assert_eq!(admitted, Admitted::Newest);
         let known = options(&path, false).anchor.unwrap().read(&[1; 16]);
         assert_eq!(known.unwrap(), Some(mark(1, 7)));
     }
 
     #[test]
+    fn what_cannot_be_written_is_judged_and_neither_anchored_nor_accepted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("anchor");
+        let admitted = admit(&mark(1, 7), false, &options(&path, true), false).unwrap();
+        assert_eq!(admitted, Admitted::Newest);
+        assert!(!path.exists());
+        let refused = admit(&mark(1, 7), true, &options(&path, true), false);
+        assert!(matches!(refused, Err(Error::AnchorMissing { .. })));
+    }
+
+    #[test]
     fn a_missing_anchor_counts_only_where_one_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("anchor");
-        let refused = admit(&mark(1, 7), true, &options(&path, false));
+        let refused = admit(&mark(1, 7), true, &options(&path, false), true);
         assert!(matches!(refused, Err(Error::AnchorMissing { .. })));
-        let unnamed = admit(&mark(1, 7), true, &Options::default()).unwrap();
+        let unnamed = admit(&mark(1, 7), true, &Options::default(), true).unwrap();
         assert_eq!(unnamed, Admitted::Newest);
-        let accepted = admit(&mark(1, 7), true, &options(&path, true)).unwrap();
+        let accepted = admit(&mark(1, 7), true, &options(&path, true), true).unwrap();
         assert_eq!(accepted, Admitted::Accepted);
     }
 
@@ -166,7 +180,7 @@ mod tests {
             receipts: vec![mark(1, 9)],
             ..Options::default()
         };
-        let refused = admit(&mark(1, 7), false, &options);
+        let refused = admit(&mark(1, 7), false, &options, true);
         assert!(matches!(refused, Err(Error::RolledBack { commits: 2, .. })));
         assert!(matches!(admit_new(&options), Err(Error::Gone { .. })));
     }
@@ -175,7 +189,7 @@ mod tests {
     fn trouble_with_the_disk_is_not_accepted_away() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent/anchor");
-        let refused = admit(&mark(1, 7), false, &options(&path, true));
+        let refused = admit(&mark(1, 7), false, &options(&path, true), true);
         assert!(matches!(refused, Err(Error::Io { .. })));
     }
 }

@@ -28,12 +28,12 @@ const SLOTS_AT: [u64; 2] = [0, 4096];
 #[derive(Debug)]
 pub struct FileAnchor {
     path: PathBuf,
-    seal: Seal,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    seal: Seal,
     /// `None` until it has been read or made.
     file: Option<File>,
     /// The newest record's sequence number.
@@ -50,63 +50,25 @@ impl FileAnchor {
     /// # Errors
     /// None in practice; [`Error::AnchorKey`] where no key could be derived.
     pub fn new(path: &Path, key: &Key) -> Result<Self, Error> {
+        let state = State {
+            seal: Seal::new(key)?,
+            file: None,
+            sequence: 0,
+            stable: 0,
+            ahead: false,
+        };
         Ok(Self {
             path: path.into(),
-            seal: Seal::new(key)?,
-            state: Mutex::default(),
+            state: Mutex::new(state),
         })
-    }
-
-    /// Seals what is known with another key too, and returns the anchor for that key. Durable on
-    /// return, and from then on either key opens it until the next [`Anchor::advance`]: to be
-    /// called before the store itself changes over, so that a power cut in between does no harm.
-    ///
-    /// # Errors
-    /// As [`Anchor::read`] and [`Anchor::settle`].
-    pub fn rekeyed(&self, key: &Key) -> Result<Self, Error> {
-        self.settle()?;
-        let mut state = self.lock();
-        let other = Self::new(&self.path, key)?;
-        if let Some(held) = self.load(&mut state)?
-            && let Some(file) = &state.file
-        {
-            let record = Record {
-                sequence: held.record.sequence.saturating_add(1),
-                ..held.record
-            };
-            other.write(file, &record, 1 - held.slot)?;
-            sync(file)?;
-        }
-        Ok(other)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what is on the disk into `state`. Where no record opens it is ready to be overwritten.
-    fn load(&self, state: &mut State) -> Result<Option<Held>, Error> {
-        *state = State::default();
-        let file = match OpenOptions::new().read(true).write(true).open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("opening the anchor", error)),
-        };
-        // What counts is to be durable before anything is written beside it.
-        sync(&file)?;
-        let slots = [read(&file, SLOTS_AT[0])?, read(&file, SLOTS_AT[1])?];
-        state.file = Some(file);
-        let [first, second] = &slots;
-        let held = newest([self.seal.open(first, 0), self.seal.open(second, 1)])?;
-        if let Some(held) = held {
-            state.sequence = held.record.sequence;
-            state.stable = held.slot;
-        }
-        Ok(held)
-    }
-
     /// Makes the file with `mark` in it, durably: it is there whole or not at all.
-    fn make(&self, mark: &Mark) -> Result<State, Error> {
+    fn make(&self, state: &mut State, mark: &Mark) -> Result<(), Error> {
         let failed = |error| Error::io("making the anchor", error);
         let mut name = self.path.file_name().unwrap_or_default().to_os_string();
         name.push(".new");
@@ -132,37 +94,61 @@ impl FileAnchor {
             mark: *mark,
         };
         // Both slots, so that the file never grows again and no disk is too full for it.
-        self.write(&file, &record, 0)?;
-        self.write(&file, &record, 1)?;
+        write(&file, &state.seal, &record, 0)?;
+        write(&file, &state.seal, &record, 1)?;
         sync(&file)?;
         fs::rename(&unfinished, &self.path).map_err(failed)?;
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(failed)?;
-        Ok(State {
-            file: Some(file),
-            sequence: record.sequence,
-            ..State::default()
-        })
+        state.file = Some(file);
+        state.sequence = record.sequence;
+        Ok(())
+    }
+}
+
+impl State {
+    /// Reads what is on the disk. Where no record opens it is ready to be overwritten.
+    fn load(&mut self, path: &Path) -> Result<Option<Held>, Error> {
+        (self.file, self.sequence, self.stable, self.ahead) = (None, 0, 0, false);
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("opening the anchor", error)),
+        };
+        // What counts is to be durable before anything is written beside it.
+        sync(&file)?;
+        let slots = [read(&file, SLOTS_AT[0])?, read(&file, SLOTS_AT[1])?];
+        self.file = Some(file);
+        let [first, second] = &slots;
+        let held = newest([self.seal.open(first, 0), self.seal.open(second, 1)])?;
+        if let Some(held) = held {
+            self.sequence = held.record.sequence;
+            self.stable = held.slot;
+        }
+        Ok(held)
     }
 
-    fn write(&self, file: &File, record: &Record, slot: u8) -> Result<(), Error> {
-        let bytes = self.seal.seal(record, slot, random::bytes()?)?;
-        file.write_all_at(&bytes, SLOTS_AT[usize::from(slot & 1)])
-            .map_err(|error| Error::io("writing the anchor", error))
+    fn settle(&mut self) -> Result<(), Error> {
+        if let (Some(file), true) = (&self.file, self.ahead) {
+            sync(file)?;
+            self.stable = 1 - self.stable;
+            self.ahead = false;
+        }
+        Ok(())
     }
 }
 
 impl Anchor for FileAnchor {
     fn read(&self, _file: &[u8; MARK_ID_BYTES]) -> Result<Option<Mark>, Error> {
-        let held = self.load(&mut self.lock())?;
+        let held = self.lock().load(&self.path)?;
         Ok(held.map(|held| held.record.mark))
     }
 
     fn advance(&self, mark: &Mark) -> Result<(), Error> {
         let mut state = self.lock();
         if state.file.is_none() {
-            match self.load(&mut state) {
+            match state.load(&self.path) {
                 Ok(_) => {}
                 // Whoever advances a mark has judged what was there, or accepted that it is lost.
                 Err(Error::AnchorDamaged | Error::AnchorKey) => {}
@@ -170,28 +156,47 @@ impl Anchor for FileAnchor {
             }
         }
         let Some(file) = &state.file else {
-            *state = self.make(mark)?;
-            return Ok(());
+            return self.make(&mut state, mark);
         };
         let record = Record {
             sequence: state.sequence.saturating_add(1),
             mark: *mark,
         };
-        self.write(file, &record, 1 - state.stable)?;
+        write(file, &state.seal, &record, 1 - state.stable)?;
         state.sequence = record.sequence;
         state.ahead = true;
         Ok(())
     }
 
     fn settle(&self) -> Result<(), Error> {
+        self.lock().settle()
+    }
+
+    fn rekey(&self, key: &Key) -> Result<(), Error> {
         let mut state = self.lock();
-        if let (Some(file), true) = (&state.file, state.ahead) {
+        state.settle()?;
+        let seal = Seal::new(key)?;
+        if let Some(held) = state.load(&self.path)?
+            && let Some(file) = &state.file
+        {
+            let record = Record {
+                sequence: held.record.sequence.saturating_add(1),
+                ..held.record
+            };
+            write(file, &seal, &record, 1 - held.slot)?;
             sync(file)?;
-            state.stable = 1 - state.stable;
-            state.ahead = false;
+            state.sequence = record.sequence;
+            state.stable = 1 - held.slot;
         }
+        state.seal = seal;
         Ok(())
     }
+}
+
+fn write(file: &File, seal: &Seal, record: &Record, slot: u8) -> Result<(), Error> {
+    let bytes = seal.seal(record, slot, random::bytes()?)?;
+    file.write_all_at(&bytes, SLOTS_AT[usize::from(slot & 1)])
+        .map_err(|error| Error::io("writing the anchor", error))
 }
 
 /// It may be an administrator who makes it for a service, whose folder it lies in.

@@ -3,16 +3,18 @@
 mod admit;
 mod file;
 mod judge;
-mod pace;
 mod record;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use admit::{Admitted, admit, admit_new};
 pub use file::FileAnchor;
 pub use judge::{Verdict, judge, judge_absent};
 
 use std::fmt::Debug;
+
+use secret::Key;
 
 use crate::error::Error;
 use crate::mark::{MARK_ID_BYTES, Mark};
@@ -45,4 +47,14 @@ pub trait Anchor: Debug + Send + Sync {
     /// # Errors
     /// Where that could not be brought about.
     fn settle(&self) -> Result<(), Error>;
+
+    /// Makes `key` the store's key for the anchor too, durably. The store calls it before it changes
+    /// over itself: until the next [`Self::advance`] the former key has to open the anchor as well,
+    /// so that a power cut in between does no harm. An anchor that is not sealed has nothing to do.
+    ///
+    /// # Errors
+    /// Where that could not be brought about; the former key then stays.
+    fn rekey(&self, _key: &Key) -> Result<(), Error> {
+        Ok(())
+    }
 }
