@@ -22,6 +22,7 @@ mod mutation;
 mod needles;
 mod power;
 mod proof;
+mod rollback;
 mod simulated;
 mod vectors;
 
