@@ -9,7 +9,7 @@ use crate::store::Options;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Admitted {
-    /// As the newest; the anchor durably says so.
+    /// As the newest; there is an anchor that durably says so, or knows of an older one.
     Newest,
     /// As an older one that was accepted: under a new lineage, in a commit that comes before any
     /// other, and after which the anchor is advanced and settled.
@@ -33,8 +33,13 @@ pub(crate) fn admit(
                 && known != Some(*found)
                 && writable
             {
-                anchor.advance(found)?;
-                anchor.settle()?;
+                match (advance(&**anchor, found), known) {
+                    // An older one does; the next commit will try again.
+                    (Err(error), Some(_)) => {
+                        tracing::warn!("an older copy of the store might go unnoticed: {error}");
+                    }
+                    (advanced, _) => advanced?,
+                }
             }
             return Ok(Admitted::Newest);
         }
@@ -54,6 +59,11 @@ pub(crate) fn admit(
         }
         refused => Err(refused),
     }
+}
+
+fn advance(anchor: &dyn Anchor, mark: &Mark) -> Result<(), Error> {
+    anchor.advance(mark)?;
+    anchor.settle()
 }
 
 /// What the anchor knows, where the copy is no older.
@@ -183,6 +193,36 @@ mod tests {
         let refused = admit(&mark(1, 7), false, &options, true);
         assert!(matches!(refused, Err(Error::RolledBack { commits: 2, .. })));
         assert!(matches!(admit_new(&options), Err(Error::Gone { .. })));
+    }
+
+    /// Knows a mark, and can take no other.
+    #[derive(Debug)]
+    struct Stuck(Option<Mark>);
+
+    impl Anchor for Stuck {
+        fn read(&self, _file: &[u8; 16]) -> Result<Option<Mark>, Error> {
+            Ok(self.0)
+        }
+
+        fn advance(&self, _mark: &Mark) -> Result<(), Error> {
+            Err(Error::NoSpace)
+        }
+
+        fn settle(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_anchor_that_cannot_be_written_keeps_only_a_store_closed_that_never_had_one() {
+        let stuck = |known| Options {
+            anchor: Some(Arc::new(Stuck(known))),
+            ..Options::default()
+        };
+        let admitted = admit(&mark(1, 7), true, &stuck(Some(mark(1, 6))), true).unwrap();
+        assert_eq!(admitted, Admitted::Newest);
+        let refused = admit(&mark(1, 7), false, &stuck(None), true);
+        assert!(matches!(refused, Err(Error::NoSpace)));
     }
 
     #[test]

@@ -10,7 +10,8 @@ use rustix::process::geteuid;
 use secret::Key;
 
 use super::Anchor;
-use super::record::{Held, RECORD_BYTES, Record, Seal, newest};
+use super::record::{RECORD_BYTES, Record, Seal};
+use super::slots::{Held, newest};
 use crate::error::Error;
 use crate::mark::{MARK_ID_BYTES, Mark};
 use crate::random;

@@ -4,6 +4,7 @@ mod admit;
 mod file;
 mod judge;
 mod record;
+mod slots;
 
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ const PLAIN_BYTES: usize = 8 + MARK_ID_BYTES + 8 + 8;
 const SEALED_AT: usize = HEAD_BYTES + NONCE_BYTES;
 const TAG_AT: usize = SEALED_AT + PLAIN_BYTES;
 /// Where the checksum lies, over all that is before it.
-const CHECK_AT: usize = RECORD_BYTES - 32;
+pub(super) const CHECK_AT: usize = RECORD_BYTES - 32;
 
 /// What a record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,66 +149,19 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     found.copied().unwrap_or([0; N])
 }
 
-/// What the two slots hold together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Held {
-    /// The newest record.
-    pub(super) record: Record,
-    /// The slot that it lies in.
-    pub(super) slot: u8,
-}
-
-/// Makes sense of both slots: the newest record, `None` where nothing was ever written. A slot
-/// that does not open is passed over where the other one does, as a power cut may have torn it.
-pub(super) fn newest(slots: [Result<Record, Flaw>; 2]) -> Result<Option<Held>, Error> {
-    let held = slots
-        .iter()
-        .zip(0..)
-        .filter_map(|(slot, number)| {
-            slot.ok().map(|record| Held {
-                record,
-                slot: number,
-            })
-        })
-        .max_by_key(|held| held.record.sequence);
-    if held.is_some() {
-        return Ok(held);
-    }
-    let has = |flaw: fn(&Flaw) -> bool| {
-        slots
-            .iter()
-            .filter_map(|slot| slot.as_ref().err())
-            .find(|f| flaw(f))
-    };
-    if let Some(Flaw::Unknown { version, suite }) = has(|flaw| matches!(flaw, Flaw::Unknown { .. }))
-    {
-        return Err(Error::AnchorUnsupported {
-            version: *version,
-            suite: *suite,
-        });
-    }
-    if has(|flaw| *flaw == Flaw::Key).is_some() {
-        return Err(Error::AnchorKey);
-    }
-    if has(|flaw| *flaw == Flaw::Damaged).is_some() {
-        return Err(Error::AnchorDamaged);
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(super) mod tests {
     use data_encoding::HEXLOWER;
     use proptest::prelude::*;
 
     use super::*;
 
-    fn seal() -> Seal {
+    pub(in crate::anchor) fn seal() -> Seal {
         Seal::new(&Key::new(std::array::from_fn(|i| u8::try_from(i).unwrap()))).unwrap()
     }
 
-    fn record(sequence: u64) -> Record {
+    pub(in crate::anchor) fn record(sequence: u64) -> Record {
         Record {
             sequence,
             mark: Mark {
@@ -220,13 +173,9 @@ mod tests {
         }
     }
 
-    fn sealed(sequence: u64, slot: u8) -> [u8; RECORD_BYTES] {
+    pub(in crate::anchor) fn sealed(sequence: u64, slot: u8) -> [u8; RECORD_BYTES] {
         let nonce = std::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
         seal().seal(&record(sequence), slot, nonce).unwrap()
-    }
-
-    fn read(slots: [[u8; RECORD_BYTES]; 2]) -> Result<Option<Held>, Error> {
-        newest([seal().open(&slots[0], 0), seal().open(&slots[1], 1)])
     }
 
     /// FORMAT.md, "Test vectors"; computed by an independent implementation.
@@ -247,58 +196,12 @@ mod tests {
         assert_eq!(seal().open(&bytes, 1), Ok(record(7)));
     }
 
-    #[test]
-    fn the_newer_of_two_counts_wherever_it_lies() {
-        for (first, second, slot) in [(7, 8, 1), (8, 7, 0)] {
-            let held = read([sealed(first, 0), sealed(second, 1)])
-                .unwrap()
-                .unwrap();
-            assert_eq!((held.record.sequence, held.slot), (8, slot));
-        }
-        let blank = [0; RECORD_BYTES];
-        assert_eq!(read([sealed(7, 0), blank]).unwrap().unwrap().slot, 0);
-        assert_eq!(read([blank, blank]).unwrap(), None);
-    }
-
-    #[test]
-    fn a_wrong_key_damage_and_a_newer_format_are_told_apart() {
-        let other = Seal::new(&Key::new([9; KEY_BYTES])).unwrap();
-        let foreign = other.seal(&record(9), 0, [1; NONCE_BYTES]).unwrap();
-        let torn = [0xff; RECORD_BYTES];
-        assert!(matches!(read([foreign, torn]), Err(Error::AnchorKey)));
-        assert!(matches!(read([torn, torn]), Err(Error::AnchorDamaged)));
-        // A record that lies in the other one's slot.
-        assert!(matches!(
-            read([sealed(7, 1), torn]),
-            Err(Error::AnchorDamaged)
-        ));
-        let mut newer = sealed(7, 0);
-        newer[8] = 2;
-        let check = Sha256::digest(&newer[..CHECK_AT]);
-        newer[CHECK_AT..].copy_from_slice(&check);
-        assert!(matches!(
-            read([newer, torn]),
-            Err(Error::AnchorUnsupported {
-                version: 2,
-                suite: 1
-            })
-        ));
-    }
-
     proptest! {
         #[test]
         fn any_record_survives(sequence in any::<u64>(), slot in 0_u8..2, nonce in any::<[u8; 24]>(), file in any::<[u8; 16]>(), generation in any::<u64>(), at in any::<u64>()) {
             let record = Record { sequence, mark: Mark { file, lineage: [3; 16], generation, at } };
             let bytes = seal().seal(&record, slot, nonce).unwrap();
             prop_assert_eq!(seal().open(&bytes, slot), Ok(record));
-        }
-
-        #[test]
-        fn whatever_is_changed_the_other_slot_counts(at in 0..RECORD_BYTES, bits in 1_u8..) {
-            let mut changed = sealed(8, 1);
-            changed[at] ^= bits;
-            let held = read([sealed(7, 0), changed]).unwrap().unwrap();
-            prop_assert_eq!(held.record, record(7));
         }
 
         #[test]
