@@ -58,8 +58,11 @@ pub fn check(file: &BotFile, instance: Option<&str>) -> Result<(), String> {
 #[must_use]
 pub fn state(instance: Option<&str>) -> PathBuf {
     let given = std::env::var_os("STATE_DIRECTORY");
-    kept(given.as_deref(), STATES)
-        .unwrap_or_else(|| Path::new(KEPT).join(STATES).join(instance.unwrap_or_default()))
+    kept(given.as_deref(), STATES).unwrap_or_else(|| {
+        Path::new(KEPT)
+            .join(STATES)
+            .join(instance.unwrap_or_default())
+    })
 }
 
 /// The folder of its store's anchor, apart from the store, so that whoever puts an older copy of the

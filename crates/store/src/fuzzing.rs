@@ -10,6 +10,7 @@ use tokio::runtime::Builder;
 use crate::engine::Engine;
 use crate::entry::Node;
 use crate::layout::{BLOCK_BYTES, Block, POOL_AT};
+use crate::mark::Mark;
 use crate::medium::Medium;
 use crate::read::ReadTx;
 use crate::slot::Root;
@@ -45,6 +46,17 @@ pub fn root(data: &[u8]) {
     Root::fuzz_record(data);
     for (_, entry) in Node::from_bytes(Box::new(block(data))).children() {
         assert!(entry.address >= POOL_AT, "a block outside the pool");
+    }
+}
+
+/// An anchor's two slots, also where their checksums fit, and a mark's text.
+pub fn anchor(data: &[u8]) {
+    crate::anchor::fuzz(data);
+    if let Some(mark) = str::from_utf8(data)
+        .ok()
+        .and_then(|text| text.parse::<Mark>().ok())
+    {
+        assert_eq!(mark.to_string().as_bytes(), data, "two texts of one mark");
     }
 }
 

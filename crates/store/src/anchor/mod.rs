@@ -20,6 +20,9 @@ use secret::Key;
 use crate::error::Error;
 use crate::mark::{MARK_ID_BYTES, Mark};
 
+#[cfg(fuzzing)]
+pub(crate) use slots::fuzz;
+
 /// Remembers the newest commit of one store, out of reach of who can replace the store's file.
 ///
 /// The store reads it on opening, [`advances`](Self::advance) it after each commit that has become

@@ -50,6 +50,32 @@ pub(super) fn newest(slots: [Result<Record, Flaw>; 2]) -> Result<Option<Held>, E
     Ok(None)
 }
 
+/// Neither noise nor what is made to look whole is a record of ours.
+#[cfg(fuzzing)]
+pub(crate) fn fuzz(data: &[u8]) {
+    use super::record::{CHECK_AT, RECORD_BYTES, Seal};
+    use sha2::Digest as _;
+
+    let Ok(seal) = Seal::new(&secret::Key::new([42; secret::KEY_BYTES])) else {
+        return;
+    };
+    let mut slots = [[0; RECORD_BYTES]; 2];
+    let (first, second) = data.split_at(data.len() / 2);
+    for (slot, data) in slots.iter_mut().zip([first, second]) {
+        let length = data.len().min(RECORD_BYTES);
+        slot[..length].copy_from_slice(&data[..length]);
+    }
+    let read = |slots: &[[u8; RECORD_BYTES]; 2]| {
+        newest([seal.open(&slots[0], 0), seal.open(&slots[1], 1)])
+    };
+    assert!(!matches!(read(&slots), Ok(Some(_))), "forged");
+    for slot in &mut slots {
+        let check = sha2::Sha256::digest(&slot[..CHECK_AT]);
+        slot[CHECK_AT..].copy_from_slice(&check);
+    }
+    assert!(read(&slots).is_err(), "forged, or taken for blank");
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
