@@ -201,7 +201,8 @@ impl Engine {
         }
     }
 
-    fn key(&self) -> Key {
+    /// The credential key that opens the store.
+    pub(crate) fn key(&self) -> Key {
         let key = self.key.lock();
         key.unwrap_or_else(PoisonError::into_inner).clone()
     }

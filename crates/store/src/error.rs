@@ -100,6 +100,67 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The key table is not where it was.
+    #[error(
+        "the store's key table (the file beside it whose name ends in .keys) is missing: what is \
+         sealed for subjects cannot be read, the rest is whole; put the newest copy of that file \
+         back, or give all subjects up for erased by opening the store with that option"
+    )]
+    KeysMissing,
+    /// Both slots of the key table are unusable.
+    #[error(
+        "both slots of the store's key table are damaged: what is sealed for subjects cannot be \
+         read, the rest is whole; put the newest copy of the .keys file back, or move it away and \
+         give all subjects up for erased"
+    )]
+    KeysDamaged,
+    /// The credential key does not open the key table.
+    #[error(
+        "the key opens the store and not its key table, which was sealed with another: put the \
+         .keys file back that was last used with this store and this key"
+    )]
+    KeysWrongKey,
+    /// The key table was made for another store.
+    #[error(
+        "the .keys file beside the store belongs to another store, and was left as it is: move it \
+         to its own, and put this store's back"
+    )]
+    KeysOfAnother,
+    /// The key table has a newer format.
+    #[error(
+        "the store's key table has format version {version} and suite {suite}, which this release \
+         does not know: nothing was changed, use the release that wrote it"
+    )]
+    KeysUnsupported {
+        /// The version that the file names.
+        version: u16,
+        /// The suite that the file names.
+        suite: u8,
+    },
+    /// The key table has reached its limit.
+    #[error(
+        "the store's key table has no room for this: nothing was changed; erase subjects that \
+         were made one after the other, which makes room"
+    )]
+    KeysFull,
+    /// The subject was erased, so that nothing can be stored for it.
+    #[error("the subject was erased: nothing was stored for it")]
+    Erased,
+    /// The subject's records are gone and its key may not be.
+    #[error(
+        "the records were removed, and whether their key was destroyed is not certain ({0}): erase \
+         again; opening the store anew does it too"
+    )]
+    EraseUnfinished(Box<Error>),
+    /// A record that is sealed for a subject does not open with that subject's key.
+    #[error(
+        "a record of subject {subject} does not open with its key: the .keys file is another than \
+         the record was written with, put the right one back"
+    )]
+    DamagedRecord {
+        /// Number of the subject.
+        subject: u64,
+    },
     /// An earlier failure closed this view of the store; the next call opens it anew.
     #[error("the store failed while this was under way: repeat it")]
     Interrupted,

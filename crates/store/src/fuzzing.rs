@@ -15,6 +15,7 @@ use crate::medium::Medium;
 use crate::read::ReadTx;
 use crate::slot::Root;
 use crate::store::{Options, Store};
+use crate::subject;
 use crate::superblock;
 use crate::table::Table;
 
@@ -60,6 +61,11 @@ pub fn anchor(data: &[u8]) {
     }
 }
 
+/// What an opened slot of a key table holds, slots that do not open, and stored values.
+pub fn subjects(data: &[u8]) {
+    subject::fuzz(data);
+}
+
 /// A store's file, changed. Each change is six bytes: what to do, where (3), how far, which byte.
 pub fn file(data: &[u8]) {
     static IMAGES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(images);
@@ -96,7 +102,7 @@ pub fn file(data: &[u8]) {
     let Ok(view) = engine.present().and_then(|opening| opening.view()) else {
         return;
     };
-    let tx = ReadTx(view);
+    let tx = ReadTx::new(view, subject::nowhere());
     for record in 0..RECORDS {
         if let Ok(found) = tx.get(T, &[record]) {
             assert_eq!(found, Some(value(record, 1)), "wrong data");

@@ -17,6 +17,7 @@ use crate::medium::Medium;
 use crate::read::ReadTx;
 use crate::recover;
 use crate::renew::Progress;
+use crate::subject::{self, Beside, KeyTable, Shelf, Subject};
 use crate::write::WriteTx;
 use crate::writer::{self, Job};
 
@@ -42,6 +43,9 @@ pub struct Options {
     pub receipts: Vec<Mark>,
     /// Take an older copy of the file for the newest from now on. What was stored since is lost.
     pub accept_rollback: bool,
+    /// Open even where the key table is missing: it is made anew, and all subjects that the store
+    /// has are erased for good ([`Error::KeysMissing`]).
+    pub give_subjects_up: bool,
 }
 
 impl Default for Options {
@@ -52,6 +56,7 @@ impl Default for Options {
             anchor: None,
             receipts: Vec::new(),
             accept_rollback: false,
+            give_subjects_up: false,
         }
     }
 }
@@ -65,6 +70,7 @@ pub struct Store {
 
 struct Inner {
     engine: Arc<Engine>,
+    key_table: Arc<KeyTable>,
     /// `None` only while dropping.
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     writer: Option<JoinHandle<()>>,
@@ -78,6 +84,8 @@ impl fmt::Debug for Store {
 
 impl Store {
     /// Opens the store at `path` with the key that it was made with, or makes it (mode 0600).
+    /// The key table of its subjects is the file `path` with `.keys` added; it comes into being
+    /// with the first subject.
     ///
     /// Blocks for the time of a few disk accesses, after a crash too.
     ///
@@ -88,9 +96,14 @@ impl Store {
     /// Where [`Options::anchor`] or [`Options::receipts`] know better: [`Error::RolledBack`],
     /// [`Error::Forked`], [`Error::Replaced`], [`Error::Gone`], [`Error::AnchorMissing`],
     /// [`Error::AnchorDamaged`], [`Error::AnchorKey`], [`Error::AnchorUnsupported`].
+    /// Of the key table: [`Error::KeysMissing`], [`Error::KeysDamaged`], [`Error::KeysWrongKey`],
+    /// [`Error::KeysOfAnother`], [`Error::KeysUnsupported`].
     pub fn open(path: &Path, key: &Key, options: Options) -> Result<Self, Error> {
+        let shelf = Box::new(Beside::store(path));
+        let give_up = options.give_subjects_up;
         if let Some(file) = DiskFile::open(path)? {
-            return Self::start(Engine::open(Arc::new(file), key, options)?);
+            let engine = Engine::open(Arc::new(file), key, options)?;
+            return Self::start_with(engine, shelf, give_up);
         }
         if !options.create {
             let error = std::io::ErrorKind::NotFound.into();
@@ -105,9 +118,12 @@ impl Store {
             receipts: Vec::new(),
             ..options.clone()
         };
-        drop(Self::make(Arc::clone(&file), key, unanchored)?);
+        let engine = Self::make(Arc::clone(&file), key, unanchored)?;
+        // A key table that is in its way belongs to another store.
+        subject::open(&engine, Box::new(Beside::store(path)), give_up)?;
+        drop(engine);
         nascent.publish(path)?;
-        Self::start(Engine::open(file, key, options)?)
+        Self::start_with(Engine::open(file, key, options)?, shelf, give_up)
     }
 
     /// Makes a store on an empty medium.
@@ -120,17 +136,23 @@ impl Store {
         Engine::open(medium, key, options)
     }
 
-    /// Starts the writer.
-    pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
+    /// Opens the key table, finishes erasures that were under way, and starts the writer.
+    pub(crate) fn start_with(
+        engine: Engine,
+        shelf: Box<dyn Shelf>,
+        give_up: bool,
+    ) -> Result<Self, Error> {
+        let (key_table, erasures) = subject::open(&engine, shelf, give_up)?;
         let engine = Arc::new(engine);
         let (sender, receiver) = mpsc::channel(QUEUE_WRITES);
-        let of_writer = Arc::clone(&engine);
+        let of_writer = (Arc::clone(&engine), Arc::clone(&key_table));
         let writer = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || writer::run(&of_writer, receiver))
+            .spawn(move || writer::run(&of_writer.0, &of_writer.1, erasures, receiver))
             .map_err(|error| Error::io("starting the store's writer", error))?;
         let inner = Inner {
             engine,
+            key_table,
             queue: Some(sender),
             writer: Some(writer),
         };
@@ -152,7 +174,9 @@ impl Store {
         let mut attempt = 1;
         loop {
             let opening = engine.present()?;
-            let result = opening.view().and_then(|view| read(&ReadTx(view)));
+            let result = opening
+                .view()
+                .and_then(|view| read(&ReadTx::new(view, &self.inner.key_table)));
             if opening.failure().is_none() {
                 return result;
             }
@@ -184,7 +208,8 @@ impl Store {
     /// # Errors
     /// As all writes; whether the old key or the new one opens the store is then uncertain.
     pub fn rekey(&self, key: &Key) -> Result<(), Error> {
-        self.inner.engine.rekey(key)
+        let inner = &self.inner;
+        inner.key_table.rekey(key, || inner.engine.rekey(key))
     }
 
     /// Makes a new data key. It seals whatever is written from now on; what is there already is
@@ -234,6 +259,43 @@ impl Store {
         let (job, answer) = writer::job(write);
         queue.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
+    }
+
+    /// Erases a subject: `remove` takes its records away, and all that was ever sealed for it
+    /// becomes unreadable, in free pages of the file and in every earlier copy of it as well.
+    /// Returns once that is durable. What `remove` leaves reads as absent too, and takes up space.
+    ///
+    /// # Errors
+    /// As [`Self::write`]; and [`Error::EraseUnfinished`] where the records were removed and the
+    /// key table failed: erase again. [`Error::KeysFull`] where nothing was erased. Erasing again
+    /// what is erased does no harm.
+    pub async fn erase<R, E, F>(&self, subject: Subject, remove: F) -> Result<R, WriteError<E>>
+    where
+        F: FnOnce(&mut WriteTx<'_>) -> Result<R, E> + Send + 'static,
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.write(move |tx| {
+            let removed = remove(tx)?;
+            tx.erase(subject)?;
+            Ok(removed)
+        })
+        .await
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl Store {
+    /// Starts the writer of a store that has no subjects.
+    pub(crate) fn start(engine: Engine) -> Result<Self, Error> {
+        Self::start_with(engine, Box::new(subject::Nowhere), false)
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    pub(crate) fn key_table(&self) -> &KeyTable {
+        &self.inner.key_table
     }
 }
 

@@ -1,13 +1,15 @@
 //! Changing tables in the transaction under way, and taking a refused write back.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
 use redb::{ReadableTable, ReadableTableMetadata};
 
 use crate::error::Error;
-use crate::table::{Entries, Record, Table, after_prefix, prefix_bounds};
+use crate::subject::{KeyTable, Subject, plain};
+use crate::table::{Entries, Opener, Record, Table, after_prefix, prefix_bounds};
 
 /// Longest key in bytes.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -28,16 +30,27 @@ struct Undo {
 pub struct WriteTx<'t> {
     transaction: &'t redb::WriteTransaction,
     tables: BTreeMap<&'static str, WriteTable<'t>>,
+    pub(crate) key_table: &'t Arc<KeyTable>,
     undo: Vec<Undo>,
+    /// Subjects that the present closure erases.
+    pub(crate) erasing: BTreeSet<Subject>,
+    /// Subjects that closures before it erase in the same commit.
+    erased: BTreeSet<Subject>,
     failure: Option<Error>,
 }
 
 impl<'t> WriteTx<'t> {
-    pub(crate) const fn new(transaction: &'t redb::WriteTransaction) -> Self {
+    pub(crate) const fn new(
+        transaction: &'t redb::WriteTransaction,
+        key_table: &'t Arc<KeyTable>,
+    ) -> Self {
         Self {
             transaction,
             tables: BTreeMap::new(),
+            key_table,
             undo: Vec::new(),
+            erasing: BTreeSet::new(),
+            erased: BTreeSet::new(),
             failure: None,
         }
     }
@@ -64,14 +77,15 @@ impl<'t> WriteTx<'t> {
             .inspect_err(|error| *failure = Some(error.clone()))
     }
 
-    /// The value of `key`.
+    /// The value of `key`; none where it was stored for a subject that was erased.
     ///
     /// # Errors
     /// Where the file cannot be read, or was damaged or tampered with; the commit then fails.
     pub fn get(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
-        self.with(table, |open| {
-            Ok(open.get(key)?.map(|value| value.value().to_vec()))
-        })
+        match self.stored(table, key)? {
+            Some(stored) => self.opener(table).open(key, &stored),
+            None => Ok(None),
+        }
     }
 
     /// Sets the value of `key`.
@@ -80,15 +94,8 @@ impl<'t> WriteTx<'t> {
     /// [`Error::TooLarge`] over [`KEY_BYTES_MAX`] or [`VALUE_BYTES_MAX`], which leaves the
     /// transaction usable; else as [`Self::get`], and [`Error::NoSpace`].
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error> {
-        check_size("key", key, KEY_BYTES_MAX)?;
-        check_size("value", value, VALUE_BYTES_MAX)?;
-        let before = self.with(table, |open| {
-            Ok(open
-                .insert(key, value)?
-                .map(|before| before.value().to_vec()))
-        })?;
-        self.remember(table, key, before);
-        Ok(())
+        check_sizes(key, value)?;
+        self.store(table, key, &plain(value))
     }
 
     /// Removes `key`; returns the value that it had.
@@ -96,6 +103,36 @@ impl<'t> WriteTx<'t> {
     /// # Errors
     /// As [`Self::put`].
     pub fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        match self.discard(table, key)? {
+            Some(stored) => self.opener(table).open(key, &stored),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn opener(&self, table: Table) -> Opener {
+        Opener::new(self.key_table, table)
+    }
+
+    /// The value of `key` as it is stored.
+    pub(crate) fn stored(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.with(table, |open| {
+            Ok(open.get(key)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    /// Sets the stored value of `key`.
+    pub(crate) fn store(&mut self, table: Table, key: &[u8], stored: &[u8]) -> Result<(), Error> {
+        let before = self.with(table, |open| {
+            Ok(open
+                .insert(key, stored)?
+                .map(|before| before.value().to_vec()))
+        })?;
+        self.remember(table, key, before);
+        Ok(())
+    }
+
+    /// Removes `key`; returns the stored value.
+    fn discard(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let before = self.with(table, |open| {
             Ok(open.remove(key)?.map(|before| before.value().to_vec()))
         })?;
@@ -105,17 +142,23 @@ impl<'t> WriteTx<'t> {
         Ok(before)
     }
 
-    /// Removes all entries whose keys begin with `prefix`; returns how many there were.
+    /// Removes all entries whose keys begin with `prefix`, those of erased subjects too; returns
+    /// how many there were.
     ///
     /// # Errors
     /// As [`Self::put`].
     pub fn remove_prefix(&mut self, table: Table, prefix: &[u8]) -> Result<u64, Error> {
-        let mut keys = Vec::new();
-        for entry in self.prefix(table, prefix)? {
-            keys.push(entry?.0);
-        }
+        let after = after_prefix(prefix);
+        let bounds = prefix_bounds(prefix, after.as_ref());
+        let keys = self.with(table, |open| {
+            let mut keys = Vec::new();
+            for entry in open.range::<&[u8]>(bounds)? {
+                keys.push(entry?.0.value().to_vec());
+            }
+            Ok(keys)
+        })?;
         for key in &keys {
-            self.remove(table, key)?;
+            self.discard(table, key)?;
         }
         Ok(keys.len() as u64)
     }
@@ -131,9 +174,10 @@ impl<'t> WriteTx<'t> {
     ) -> Result<Entries<'s>, Error> {
         let bounds: (Bound<&[u8]>, Bound<&[u8]>) =
             (bounds.start_bound().cloned(), bounds.end_bound().cloned());
+        let opener = self.opener(table);
         self.with(table, move |open| {
             let open: &'s WriteTable<'t> = open;
-            Ok(Entries(Some(open.range::<&[u8]>(bounds)?)))
+            Ok(Entries::new(Some(open.range::<&[u8]>(bounds)?), opener))
         })
     }
 
@@ -146,7 +190,7 @@ impl<'t> WriteTx<'t> {
         self.range(table, prefix_bounds(prefix, after.as_ref()))
     }
 
-    /// How many entries the table has.
+    /// How many entries the table has; see [`ReadTx::count`](crate::ReadTx::count).
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -174,11 +218,18 @@ impl<'t> WriteTx<'t> {
     pub(crate) fn keep(&mut self) -> bool {
         let any = !self.undo.is_empty();
         self.undo.clear();
+        self.erased.append(&mut self.erasing);
         any
+    }
+
+    /// Whether the subject's key goes with this commit.
+    pub(crate) fn is_erased(&self, subject: Subject) -> bool {
+        self.erasing.contains(&subject) || self.erased.contains(&subject)
     }
 
     /// Takes the changes since the last call of this or [`Self::keep`] back.
     pub(crate) fn take_back(&mut self) {
+        self.erasing.clear();
         for undo in std::mem::take(&mut self.undo).into_iter().rev() {
             let key = undo.key.as_slice();
             // A failure is kept in `self.failure`, and loses the whole commit.
@@ -196,6 +247,12 @@ impl<'t> WriteTx<'t> {
     pub(crate) const fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }
+}
+
+/// Holds a record to the limits.
+pub(crate) fn check_sizes(key: &[u8], value: &[u8]) -> Result<(), Error> {
+    check_size("key", key, KEY_BYTES_MAX)?;
+    check_size("value", value, VALUE_BYTES_MAX)
 }
 
 fn check_size(what: &'static str, bytes: &[u8], limit: usize) -> Result<(), Error> {

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::engine::{Engine, Opening};
 use crate::error::{Error, WriteError};
 use crate::read::ReadTx;
+use crate::subject::{Erasures, KeyTable};
 use crate::table::Table;
 use crate::write::WriteTx;
 
@@ -21,6 +22,13 @@ const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the caller how its write ended. Called once, when that is certain.
 type Reply = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// An answer that waits for the commit.
+struct Waiting {
+    reply: Reply,
+    /// Whether a subject's key has to be destroyed first.
+    erases: bool,
+}
 
 /// What a write answers.
 pub(crate) type Answer<R, E> = oneshot::Receiver<Result<R, WriteError<E>>>;
@@ -85,13 +93,21 @@ where
 }
 
 /// Readies the answer of a job that will not run.
-fn unrun(job: Box<dyn Job>) -> Reply {
-    Box::new(move |outcome| job.fail(outcome.err().unwrap_or(Error::Interrupted)))
+fn unrun(job: Box<dyn Job>) -> Waiting {
+    Waiting {
+        reply: Box::new(move |outcome| job.fail(outcome.err().unwrap_or(Error::Interrupted))),
+        erases: false,
+    }
 }
 
 /// The writer thread: ends once every sender is gone and the queue is empty. While there is nothing
 /// to write it seals blocks anew that an old data key seals.
-pub(crate) fn run(engine: &Engine, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+pub(crate) fn run(
+    engine: &Engine,
+    key_table: &Arc<KeyTable>,
+    mut erasures: Erasures,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+) {
     let mut settler = Settler::default();
     let mut renewing = engine.is_renewing();
     loop {
@@ -117,9 +133,21 @@ pub(crate) fn run(engine: &Engine, mut queue: mpsc::Receiver<Box<dyn Job>>) {
             batch.push(next);
         }
         let mut replies = Vec::with_capacity(batch.len());
-        let outcome = write_batch(engine, batch, &mut replies);
-        for reply in replies {
-            reply(outcome.clone());
+        let outcome = write_batch(engine, key_table, &mut erasures, batch, &mut replies);
+        // Where it is not known whether the commit landed, its marks may have.
+        let landed = matches!(outcome, Ok(()) | Err(Error::Unconfirmed(_)));
+        if landed && replies.iter().any(|waiting| waiting.erases) {
+            erasures.note();
+        }
+        let mut erased = Ok(());
+        if outcome.is_ok() && erasures.is_open() {
+            erased = erasures
+                .settle(engine, key_table)
+                .map_err(|error| Error::EraseUnfinished(Box::new(error)));
+        }
+        for Waiting { reply, erases } in replies {
+            let erased = if erases { erased.clone() } else { Ok(()) };
+            reply(outcome.clone().and(erased));
         }
         renewing = engine.is_renewing();
     }
@@ -155,8 +183,10 @@ impl Settler {
 /// but for [`Error::Unconfirmed`].
 fn write_batch(
     engine: &Engine,
+    key_table: &Arc<KeyTable>,
+    erasures: &mut Erasures,
     batch: Vec<Box<dyn Job>>,
-    replies: &mut Vec<Reply>,
+    replies: &mut Vec<Waiting>,
 ) -> Result<(), Error> {
     let opening = match engine.writable() {
         Ok(opening) => opening,
@@ -165,8 +195,13 @@ fn write_batch(
             return Err(error);
         }
     };
-    let error = match attempt(&opening, batch, replies) {
-        Ok(()) => return Ok(()),
+    let error = match attempt(&opening, key_table, erasures, batch, replies) {
+        Ok(committed) => {
+            if committed {
+                erasures.unmarked();
+            }
+            return Ok(());
+        }
         Err(failed) => failed,
     };
     engine.retire(&opening);
@@ -178,7 +213,7 @@ fn write_batch(
     // The engine can fail after the commit has reached the disk. What is on the disk decides.
     match engine
         .writable()
-        .and_then(|opening| commits(&ReadTx(opening.view()?)))
+        .and_then(|opening| commits(&ReadTx::new(opening.view()?, key_table)))
     {
         Ok(found) if found >= number => Ok(()),
         Ok(_) => Err(cause),
@@ -201,11 +236,14 @@ impl From<Error> for Failed {
     }
 }
 
+/// True where there was anything to commit.
 fn attempt(
     opening: &Arc<Opening>,
+    key_table: &Arc<KeyTable>,
+    erasures: &Erasures,
     batch: Vec<Box<dyn Job>>,
-    replies: &mut Vec<Reply>,
-) -> Result<(), Failed> {
+    replies: &mut Vec<Waiting>,
+) -> Result<bool, Failed> {
     let mut batch = batch.into_iter();
     let transaction = match opening.begin_write() {
         Ok(transaction) => transaction,
@@ -214,18 +252,19 @@ fn attempt(
             return Err(error.into());
         }
     };
-    let mut tx = WriteTx::new(&transaction);
+    let mut tx = WriteTx::new(&transaction, key_table);
     let mut changed = false;
     for job in batch.by_ref() {
         // A closure that panics is its caller's fault, and must cost no one else their write.
         match catch_unwind(AssertUnwindSafe(|| job.run(&mut tx))) {
-            Ok(Ran { keep: true, reply }) => {
-                replies.push(reply);
-                changed |= tx.keep();
-            }
-            Ok(Ran { keep: false, reply }) => {
-                replies.push(reply);
-                tx.take_back();
+            Ok(Ran { keep, reply }) => {
+                let erases = keep && !tx.erasing.is_empty();
+                replies.push(Waiting { reply, erases });
+                if keep {
+                    changed |= tx.keep();
+                } else {
+                    tx.take_back();
+                }
             }
             Err(_) => tx.take_back(),
         }
@@ -235,6 +274,7 @@ fn attempt(
     }
     replies.extend(batch.map(unrun));
     let number = if changed {
+        erasures.unmark(&mut tx)?;
         Some(count_commit(&mut tx)?)
     } else {
         None
@@ -244,14 +284,18 @@ fn attempt(
     }
     drop(tx);
     let Some(number) = number else {
-        return transaction
-            .abort()
-            .map_err(|error| Error::engine(error).into());
+        return match transaction.abort() {
+            Ok(()) => Ok(false),
+            Err(error) => Err(Error::engine(error).into()),
+        };
     };
-    opening.commit(transaction).map_err(|cause| Failed {
-        cause,
-        committing: Some(number),
-    })
+    match opening.commit(transaction) {
+        Ok(()) => Ok(true),
+        Err(cause) => Err(Failed {
+            cause,
+            committing: Some(number),
+        }),
+    }
 }
 
 const COUNT: &[u8] = b"count";

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::simulated::Simulated;
 use crate::engine::Engine;
 use crate::read::ReadTx;
+use crate::subject::{Erasures, nowhere};
 use crate::{Error, Options, Record, Table, WriteError, writer};
 
 /// The tables that proofs use.
@@ -73,7 +74,9 @@ pub(crate) fn read<R>(
     let mut attempt = 1;
     loop {
         let opening = engine.present()?;
-        let result = opening.view().and_then(|view| read(&ReadTx(view)));
+        let result = opening
+            .view()
+            .and_then(|view| read(&ReadTx::new(view, nowhere())));
         if opening.failure().is_none() {
             return result;
         }
@@ -119,7 +122,7 @@ pub(crate) fn write(
         })
         .collect();
     drop(sender);
-    writer::run(engine, queue);
+    writer::run(engine, nowhere(), Erasures::default(), queue);
     answers
         .into_iter()
         .map(|mut answer| answer.try_recv().unwrap())

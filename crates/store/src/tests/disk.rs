@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use secret::Key;
 
+use super::pair::{ALL, begin, erase, traces};
 use super::{T, block_on, content, key, put};
 use crate::{Error, Options, Store, WriteError};
 
@@ -100,4 +101,48 @@ fn a_compacted_file_is_short_and_holds_the_same() {
     assert_eq!(content(&store).unwrap(), before);
     let missing = crate::compact(&folder.path().join("none"), &key(), Options::default());
     assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
+}
+
+#[test]
+fn the_key_table_is_a_private_file_beside_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("chat.redb");
+    let keys = folder.path().join("chat.redb.keys");
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    assert!(!keys.exists());
+    let subject = begin(&store, b"first").unwrap();
+    assert_eq!(keys.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    drop(store);
+    let old = std::fs::read(&path).unwrap();
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    assert_eq!(traces(&store, subject, b"first"), ALL);
+    erase(&store, subject, b"first").unwrap();
+    drop(store);
+    assert_eq!(folder.path().read_dir().unwrap().count(), 2);
+    std::fs::write(&path, old).unwrap();
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    assert_eq!(traces(&store, subject, b"first"), 0);
+    drop(store);
+    std::fs::rename(&path, folder.path().join("moved")).unwrap();
+    assert!(matches!(
+        Store::open(&path, &key(), Options::default()),
+        Err(Error::KeysOfAnother)
+    ));
+    assert!(
+        !path.exists(),
+        "a store was made beside another's key table"
+    );
+    std::fs::rename(folder.path().join("moved"), &path).unwrap();
+    std::fs::remove_file(&keys).unwrap();
+    assert!(matches!(
+        Store::open(&path, &key(), Options::default()),
+        Err(Error::KeysMissing)
+    ));
+    let options = Options {
+        give_subjects_up: true,
+        ..Options::default()
+    };
+    let store = Store::open(&path, &key(), options).unwrap();
+    assert!(keys.exists());
+    assert_eq!(traces(&store, subject, b"first"), 0);
 }

@@ -20,10 +20,13 @@ mod kill;
 mod loss;
 mod mutation;
 mod needles;
+mod pair;
 mod power;
 mod proof;
 mod rollback;
 mod simulated;
+mod subjects;
+mod subjects_crash;
 mod vectors;
 
 use std::sync::Arc;
@@ -48,7 +51,8 @@ pub(crate) fn create(disk: &Arc<Simulated>) -> Store {
 
 /// Opens the store on a disk.
 pub(crate) fn open(disk: &Arc<Simulated>) -> Result<Store, Error> {
-    Store::start(Engine::open(disk.clone(), &key(), Options::default())?)
+    let engine = Engine::open(disk.clone(), &key(), Options::default())?;
+    Store::start(engine)
 }
 
 /// Everything in the table.
