@@ -27,6 +27,7 @@ mod rollback;
 mod simulated;
 mod subjects;
 mod subjects_crash;
+mod subjects_vectors;
 mod vectors;
 
 use std::sync::Arc;
