@@ -13,6 +13,8 @@ use crate::{BotName, DocumentName, MediaType};
 
 /// `GET`: [`Documents`]. With a name after a slash, `PUT` and `DELETE` of one document.
 pub const DOCUMENTS_PATH: &str = "/v1/documents";
+/// With an id after a slash, `DELETE` of one conversation.
+pub const CONVERSATIONS_PATH: &str = "/v1/conversations";
 /// `GET`: [`Status`].
 pub const STATUS_PATH: &str = "/v1/status";
 
@@ -136,9 +138,20 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with 404 when there is none of that name.
     pub async fn delete_document(&self, name: &DocumentName) -> Result<(), Error> {
-        let reply = self
-            .send(call(Method::DELETE, &document_path(name), ipc::empty()))
-            .await?;
+        self.delete(&document_path(name)).await
+    }
+
+    /// Erases a conversation for good, in every backup of the bot's data too.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 404 when there is none of that id.
+    pub async fn erase_conversation(&self, id: &str) -> Result<(), Error> {
+        let id = utf8_percent_encode(id, SEGMENT);
+        self.delete(&format!("{CONVERSATIONS_PATH}/{id}")).await
+    }
+
+    async fn delete(&self, path: &str) -> Result<(), Error> {
+        let reply = self.send(call(Method::DELETE, path, ipc::empty())).await?;
         if reply.status().is_success() {
             Ok(())
         } else {

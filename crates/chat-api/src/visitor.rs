@@ -10,8 +10,18 @@ use crate::{BotName, Language};
 
 /// `GET`: [`BotInfo`].
 pub const BOT_PATH: &str = "/v1/bot";
-/// `POST`: begins a conversation, empty or with its first message.
+/// `POST`: begins a conversation, empty or with its first message. With an id after a slash, `GET`: [`Conversation`], and
+/// `DELETE`: erases it for good. With `/messages` behind that, `POST`: [`Ask`].
 pub const CONVERSATIONS_PATH: &str = "/v1/conversations";
+
+/// Whether a path names one conversation: of all that visitors can name, this alone can be deleted.
+#[must_use]
+pub fn is_conversation(path: &str) -> bool {
+    path.strip_prefix(CONVERSATIONS_PATH)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|id| !id.is_empty() && !id.contains('/'))
+}
+
 /// The media type of an answer: server-sent events (WHATWG HTML, 9.2).
 pub const EVENT_STREAM: &str = "text/event-stream";
 

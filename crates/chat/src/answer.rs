@@ -131,6 +131,8 @@ enum Failure {
     Endless,
     #[error("the answer could not be stored: {0}")]
     Store(Error),
+    #[error("the conversation was erased meanwhile")]
+    Erased,
     #[error(transparent)]
     Randomness(#[from] NoRandomness),
     #[error("the service stops")]
@@ -140,6 +142,13 @@ enum Failure {
 impl Failure {
     /// Logs the cause for the operator, and gives the visitor a kind sentence.
     fn trouble(&self) -> Trouble {
+        if matches!(self, Self::Erased) {
+            return Trouble {
+                title: "The conversation was deleted".to_owned(),
+                detail: "The conversation was deleted, and this answer with it.".to_owned(),
+                retry: false,
+            };
+        }
         tracing::warn!(cause = %self, "a question was not answered; it is stored");
         let retry = match self {
             Self::Broker(error) => error.retry(),
@@ -147,6 +156,7 @@ impl Failure {
             Self::Empty | Self::Endless | Self::Store(_) | Self::Randomness(_) | Self::Stopping => {
                 true
             }
+            Self::Erased => false,
         };
         let (title, why) = match self {
             Self::Provider(failed) if failed.kind == FailKind::Timeout => (
@@ -208,7 +218,10 @@ async fn answer(
     bot.conversations
         .answer(question.conversation, number, &record)
         .await
-        .map_err(Failure::Store)?;
+        .map_err(|error| match error {
+            Error::UnknownConversation => Failure::Erased,
+            error => Failure::Store(error),
+        })?;
     log.push(&[
         Event::Sources {
             sources: record.sources,

@@ -67,6 +67,8 @@ impl Assets {
                 ..page("/frame", include_str!("../web/frame.html"), frame)
             },
             script("/frame.js", include_str!("../web/frame.js")),
+            script("/forget.js", include_str!("../web/forget.js")),
+            script("/strings.js", include_str!("../web/strings.js")),
             style("/frame.css", include_str!("../web/frame.css")),
         ];
         if file.preview {

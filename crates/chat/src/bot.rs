@@ -8,6 +8,7 @@ use store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::conversation::ConversationId;
 use crate::conversations::Conversations;
 use crate::error::Error;
 use crate::library::Library;
@@ -78,6 +79,20 @@ impl Bot {
             suggestions: self.file.suggestions.clone(),
             language: self.file.language,
         }
+    }
+
+    /// Erases a conversation for good, in a task of its own: a caller that goes away leaves nothing half done.
+    ///
+    /// # Errors
+    /// As [`Conversations::erase`].
+    pub async fn erase(&self, id: ConversationId) -> Result<(), Error> {
+        let conversations = self.conversations.clone();
+        let erased = self
+            .tasks
+            .spawn(async move { conversations.erase(id).await });
+        erased.await.map_err(|_| Error::CutOff)??;
+        tracing::info!("a conversation was erased");
+        Ok(())
     }
 
     /// How it fares.

@@ -1,7 +1,7 @@
 //! Conversations in the store.
 
 use chat_api::visitor::{Message, Role};
-use store::Store;
+use store::{Store, Subject, WriteTx};
 
 use crate::conversation::{ConversationId, Token, TokenHash};
 use crate::error::Error;
@@ -23,7 +23,8 @@ pub struct Exchange {
     pub answer: Option<MessageRecord>,
 }
 
-/// Reads and writes conversations. Every write returns once it is durable.
+/// Reads and writes conversations. Every write returns once it is durable. Each conversation is a subject of the store:
+/// its records are sealed with a key of its own, and erasing it destroys that key.
 #[derive(Debug, Clone)]
 pub struct Conversations {
     store: Store,
@@ -51,9 +52,10 @@ impl Conversations {
         let first = first.map(|message| (message_key(&id, 0, Role::Visitor), message.encode()));
         self.store
             .write(move |tx| {
-                tx.put(CONVERSATIONS, id.as_bytes(), &conversation)?;
+                let subject = tx.new_subject()?;
+                tx.put_of(subject, CONVERSATIONS, id.as_bytes(), &conversation)?;
                 match &first {
-                    Some((key, message)) => tx.put(MESSAGES, key, message),
+                    Some((key, message)) => tx.put_of(subject, MESSAGES, key, message),
                     None => Ok(()),
                 }
             })
@@ -109,7 +111,8 @@ impl Conversations {
     /// question of the conversation was faster.
     ///
     /// # Errors
-    /// [`Error::ConversationFull`], or when the store fails; then nothing was stored.
+    /// [`Error::ConversationFull`], [`Error::UnknownConversation`] where it was erased meanwhile, or when the store fails;
+    /// then nothing was stored.
     pub async fn ask(
         &self,
         id: ConversationId,
@@ -118,6 +121,7 @@ impl Conversations {
     ) -> Result<u32, Error> {
         let record = question.encode();
         let stored = self.store.write(move |tx| {
+            let subject = subject(tx, &id)?;
             let mut number = next;
             while tx
                 .get(MESSAGES, &message_key(&id, number, Role::Visitor))?
@@ -129,19 +133,17 @@ impl Conversations {
             if (number as usize).saturating_mul(2) >= MESSAGES_MAX {
                 return Err(Error::ConversationFull);
             }
-            tx.put(MESSAGES, &message_key(&id, number, Role::Visitor), &record)?;
+            let key = message_key(&id, number, Role::Visitor);
+            tx.put_of(subject, MESSAGES, &key, &record)?;
             Ok(number)
         });
-        stored.await.map_err(|error| match error {
-            store::WriteError::Refused(error) => error,
-            store::WriteError::Store(error) => error.into(),
-        })
+        stored.await.map_err(refused)
     }
 
     /// Stores the answer to the question of an exchange.
     ///
     /// # Errors
-    /// When the store fails; then nothing was stored.
+    /// [`Error::UnknownConversation`] where it was erased meanwhile, or when the store fails; then nothing was stored.
     pub async fn answer(
         &self,
         id: ConversationId,
@@ -149,11 +151,28 @@ impl Conversations {
         answer: &MessageRecord,
     ) -> Result<(), Error> {
         let (key, record) = (message_key(&id, number, Role::Assistant), answer.encode());
-        self.store
-            .write(move |tx| tx.put(MESSAGES, &key, &record))
-            .await
-            .map_err(store::Error::from)?;
-        Ok(())
+        let stored = self.store.write(move |tx| {
+            let subject = subject(tx, &id)?;
+            Ok(tx.put_of(subject, MESSAGES, &key, &record)?)
+        });
+        stored.await.map_err(refused)
+    }
+
+    /// Erases a conversation for good, in every copy of the store too.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConversation`]; or when the store fails.
+    pub async fn erase(&self, id: ConversationId) -> Result<(), Error> {
+        let subject = self
+            .store
+            .read(|tx| tx.subject_of(CONVERSATIONS, id.as_bytes()))?
+            .ok_or(Error::UnknownConversation)?;
+        let erased = self.store.erase(subject, move |tx| {
+            tx.remove_prefix(MESSAGES, id.as_bytes())?;
+            tx.remove(CONVERSATIONS, id.as_bytes())?;
+            Ok(())
+        });
+        erased.await.map_err(refused)
     }
 
     /// How many conversations and messages there are.
@@ -164,6 +183,23 @@ impl Conversations {
         Ok(self
             .store
             .read(|tx| Ok((tx.count(CONVERSATIONS)?, tx.count(MESSAGES)?)))?)
+    }
+}
+
+/// Whom a conversation's records are sealed for.
+fn subject(tx: &mut WriteTx<'_>, id: &ConversationId) -> Result<Subject, Error> {
+    tx.subject_of(CONVERSATIONS, id.as_bytes())?
+        .ok_or(Error::UnknownConversation)
+}
+
+fn refused(error: store::WriteError<Error>) -> Error {
+    match error {
+        // An erasure is under way in the same commit.
+        store::WriteError::Refused(Error::Store(store::Error::Erased)) => {
+            Error::UnknownConversation
+        }
+        store::WriteError::Refused(error) => error,
+        store::WriteError::Store(error) => error.into(),
     }
 }
 

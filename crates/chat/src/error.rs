@@ -36,6 +36,9 @@ pub enum Error {
     /// There is no such conversation, or the token is another's.
     #[error("no such conversation for this token")]
     UnknownConversation,
+    /// There is no such conversation, as an operator is told.
+    #[error("no such conversation")]
+    NoConversation,
     /// The id names another message.
     #[error("the message's id is taken")]
     IdTaken,
@@ -85,9 +88,10 @@ impl Error {
             | Self::KnowledgeFull => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Body(status, _) => *status,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::UnknownConversation | Self::UnknownDocument | Self::NotFound => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownConversation
+            | Self::NoConversation
+            | Self::UnknownDocument
+            | Self::NotFound => StatusCode::NOT_FOUND,
             Self::IdTaken | Self::ConversationFull => StatusCode::CONFLICT,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -103,6 +107,11 @@ impl Error {
             Self::Store(store::Error::Unconfirmed(_)) => {
                 "Whether this was saved is not known yet. Sending the same again is safe.".to_owned()
             }
+            Self::Store(store::Error::EraseUnfinished(_)) => {
+                "The conversation is gone from here. That no copy of it can be read any more is not certain yet; \
+                 the assistant goes on trying by itself."
+                    .to_owned()
+            }
             Self::Store(_) => {
                 "This was not saved, because the storage failed. Nothing that was saved before is lost; please try again."
                     .to_owned()
@@ -113,6 +122,7 @@ impl Error {
             Self::Body(_, why) => why.clone(),
             Self::MediaType(expected) => format!("The Content-Type must be {expected}."),
             Self::UnknownConversation => "There is no such conversation, or the token is not its own.".to_owned(),
+            Self::NoConversation => "There is no conversation of that id.".to_owned(),
             Self::IdTaken => "This id already names another message of the conversation; send a new id.".to_owned(),
             Self::ConversationFull => {
                 format!("The conversation has {MESSAGES_MAX} messages, which is the most. Please begin a new one.")

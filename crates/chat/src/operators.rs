@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use chat_api::limits::{DOCUMENT_BYTES, DOCUMENT_TIME};
-use chat_api::operator::{DOCUMENTS_PATH, STATUS_PATH};
+use chat_api::operator::{CONVERSATIONS_PATH, DOCUMENTS_PATH, STATUS_PATH};
 use chat_api::{DocumentName, MediaType};
 use http::{Method, StatusCode, header};
 use ipc::{Request, Response};
 use percent_encoding::percent_decode_str;
 
 use crate::bot::{Bot, now};
+use crate::conversation::ConversationId;
 use crate::error::Error;
 
 /// The operators of a bot.
@@ -38,6 +39,16 @@ impl Operators {
         if path == STATUS_PATH {
             return only(method, &Method::GET, "GET")
                 .and_then(|()| Ok(ipc::json(StatusCode::OK, &self.bot.status()?)));
+        }
+        if let Some(id) = path.strip_prefix(CONVERSATIONS_PATH) {
+            let id = id.strip_prefix('/').ok_or(Error::NotFound)?;
+            only(method, &Method::DELETE, "DELETE")?;
+            let id = ConversationId::parse(id).ok_or(Error::NoConversation)?;
+            return match self.bot.erase(id).await {
+                Ok(()) => Ok(ipc::no_content()),
+                Err(Error::UnknownConversation) => Err(Error::NoConversation),
+                Err(error) => Err(error),
+            };
         }
         let rest = path.strip_prefix(DOCUMENTS_PATH).ok_or(Error::NotFound)?;
         if rest.is_empty() {
@@ -84,9 +95,7 @@ impl Operators {
             .spawn(async move { library.remove(name).await });
         removed.await.map_err(|_| Error::CutOff)??;
         tracing::info!("a document was removed");
-        let mut response = Response::new(ipc::empty());
-        *response.status_mut() = StatusCode::NO_CONTENT;
-        Ok(response)
+        Ok(ipc::no_content())
     }
 }
 

@@ -57,12 +57,14 @@ impl Visitors {
                 ((Some("conversations"), Some(id), None, _), &Method::GET) => {
                     self.conversation(id, &request)
                 }
+                ((Some("conversations"), Some(id), None, _), &Method::DELETE) => {
+                    self.erase(id, &request).await
+                }
                 ((Some("conversations"), Some(id), Some("messages"), None), &Method::POST) => {
                     self.message(id, request).await
                 }
-                ((Some("bot"), None, ..) | (Some("conversations"), Some(_), None, _), _) => {
-                    Err(Error::Method("GET"))
-                }
+                ((Some("bot"), None, ..), _) => Err(Error::Method("GET")),
+                ((Some("conversations"), Some(_), None, _), _) => Err(Error::Method("GET, DELETE")),
                 (
                     (Some("conversations"), None, ..)
                     | (Some("conversations"), Some(_), Some("messages"), None),
@@ -148,6 +150,12 @@ impl Visitors {
             messages: messages(exchanges),
         };
         Ok(ipc::json(StatusCode::OK, &conversation))
+    }
+
+    async fn erase(&self, id: &str, request: &Request) -> Result<Response, Error> {
+        let id = self.open(id, request)?;
+        self.bot.erase(id).await?;
+        Ok(ipc::no_content())
     }
 
     async fn message(&self, id: &str, request: Request) -> Result<Response, Error> {

@@ -152,7 +152,7 @@ fn paths_and_methods_are_told_apart() {
         for (method, path, allowed) in [
             (Method::POST, "/v1/bot", "GET"),
             (Method::DELETE, "/v1/conversations", "POST"),
-            (Method::PUT, "/v1/conversations/a", "GET"),
+            (Method::PUT, "/v1/conversations/a", "GET, DELETE"),
             (Method::GET, "/v1/conversations/a/messages", "POST"),
             (Method::POST, "/frame", "GET, HEAD"),
         ] {
@@ -170,6 +170,8 @@ fn paths_and_methods_are_told_apart() {
             "/",
             "/frame",
             "/frame.js",
+            "/forget.js",
+            "/strings.js",
             "/frame.css",
             "/widget.js",
             "/shop.css",

@@ -1,6 +1,9 @@
 // The chat inside the frame. What visitors, documents and models wrote reaches the page as text nodes only.
 // The first part is pure and exported, so that tests can import it; the page starts at the bottom.
 
+import { forgetting } from "./forget.js";
+import { STRINGS } from "./strings.js";
+
 /** Longest message that the server takes, in bytes of UTF-8. */
 export const MESSAGE_BYTES = 8192;
 /** A stream that is silent for longer (not even a keep-alive) counts as lost, in milliseconds. */
@@ -9,41 +12,6 @@ const SILENCE_MS = 45_000;
 const BACKOFF_MS = 15_000;
 /** Attempts after which a server that answers but fails is left to the visitor's own "try again". */
 const FAILED_ATTEMPTS = 6;
-
-export const STRINGS = {
-  en: {
-    chat: "Chat", close: "Close chat", send: "Send", ask: "Ask a question…", log: "Conversation", suggestions: "Suggested questions",
-    you: "You", assistant: "Assistant", sources: "Sources", answering: "Looking for the answer…",
-    lost: "Connection lost. Your message is safe here; reconnecting…", again: "Try again", notice: "Answers are automatic and name their sources.",
-    gone: "The earlier conversation cannot be continued, so this starts a new one.", absent: "This assistant is not available here.",
-    long: "Your message is too long. Please shorten it and send it again.", unread: "The message could not be read. Please rephrase it.",
-    away: "The assistant is away for a moment. Trying again…", trouble: "Something went wrong on our side. Your message was not lost.",
-  },
-  de: {
-    chat: "Chat", close: "Chat schließen", send: "Senden", ask: "Stellen Sie eine Frage…", log: "Unterhaltung", suggestions: "Vorgeschlagene Fragen",
-    you: "Sie", assistant: "Assistent", sources: "Quellen", answering: "Ich suche die Antwort…",
-    lost: "Verbindung verloren. Ihre Nachricht ist hier sicher; neuer Versuch…", again: "Noch einmal versuchen", notice: "Antworten entstehen automatisch und nennen ihre Quellen.",
-    gone: "Die frühere Unterhaltung lässt sich nicht fortsetzen; hier beginnt eine neue.", absent: "Dieser Assistent ist hier nicht verfügbar.",
-    long: "Ihre Nachricht ist zu lang. Bitte kürzen Sie sie und senden Sie sie erneut.", unread: "Die Nachricht war nicht lesbar. Bitte formulieren Sie sie anders.",
-    away: "Der Assistent ist gerade nicht da. Neuer Versuch…", trouble: "Bei uns ist etwas schiefgegangen. Ihre Nachricht ist nicht verloren.",
-  },
-  fr: {
-    chat: "Chat", close: "Fermer le chat", send: "Envoyer", ask: "Posez une question…", log: "Conversation", suggestions: "Questions proposées",
-    you: "Vous", assistant: "Assistant", sources: "Sources", answering: "Je cherche la réponse…",
-    lost: "Connexion perdue. Votre message est conservé ici ; reconnexion…", again: "Réessayer", notice: "Les réponses sont automatiques et citent leurs sources.",
-    gone: "La conversation précédente ne peut pas continuer ; en voici une nouvelle.", absent: "Cet assistant n’est pas disponible ici.",
-    long: "Votre message est trop long. Raccourcissez-le puis renvoyez-le.", unread: "Le message n’a pas pu être lu. Reformulez-le, s’il vous plaît.",
-    away: "L’assistant s’est absenté un instant. Nouvel essai…", trouble: "Un problème est survenu de notre côté. Votre message n’est pas perdu.",
-  },
-  es: {
-    chat: "Chat", close: "Cerrar el chat", send: "Enviar", ask: "Haga una pregunta…", log: "Conversación", suggestions: "Preguntas sugeridas",
-    you: "Usted", assistant: "Asistente", sources: "Fuentes", answering: "Busco la respuesta…",
-    lost: "Se perdió la conexión. Su mensaje está a salvo aquí; reconectando…", again: "Reintentar", notice: "Las respuestas son automáticas y citan sus fuentes.",
-    gone: "La conversación anterior no puede continuar; aquí empieza una nueva.", absent: "Este asistente no está disponible aquí.",
-    long: "Su mensaje es demasiado largo. Acórtelo y envíelo de nuevo.", unread: "No se pudo leer el mensaje. Escríbalo de otra forma, por favor.",
-    away: "El asistente no está en este momento. Nuevo intento…", trouble: "Algo falló por nuestra parte. Su mensaje no se ha perdido.",
-  },
-};
 
 /**
  * Takes the complete server-sent events off the front of `text` (WHATWG HTML, section 9.2.6).
@@ -153,11 +121,13 @@ function start() {
     try {
       state = JSON.parse(localStorage.getItem(place)) || {};
     } catch {} // storage refused or spoilt: this page keeps the conversation in memory alone
+    at("forget").hidden = !state.conversation;
   };
   const keep = () => {
     try {
       localStorage.setItem(place, JSON.stringify(state));
     } catch {}
+    at("forget").hidden = !state.conversation;
   };
 
   // ---- the site around the frame ----
@@ -172,7 +142,7 @@ function start() {
     if (framed && source === window.parent && origin === site && data?.casemate === "focus") question.focus(), grown();
   });
   addEventListener("keydown", ({ key, isComposing }) => {
-    if (key === "Escape" && !isComposing) tell({ casemate: "close" });
+    if (key === "Escape" && !isComposing && !at("really").open) tell({ casemate: "close" });
   });
   at("close").hidden = !framed;
   at("close").onclick = () => tell({ casemate: "close" });
@@ -228,7 +198,7 @@ function start() {
     at("count").textContent = `${over ? `${t.long} ` : ""}${bytes} / ${MESSAGE_BYTES}`;
     at("count").classList.toggle("alarm", over);
     send.disabled = waiting || !bytes || over;
-    for (const button of at("suggestions").children) button.disabled = waiting;
+    for (const button of [at("forget"), ...at("suggestions").children]) button.disabled = waiting;
     question.style.height = "auto";
     question.style.height = `${question.scrollHeight}px`;
   };
@@ -419,6 +389,23 @@ function start() {
     ask(question.value.trim());
   };
 
+  const forget = forgetting(at, async () => {
+    busy(true);
+    try {
+      await persist(() => call(`v1/conversations/${encodeURIComponent(state.conversation)}`, { token: state.token, method: "DELETE" }));
+    } catch (error) {
+      if (error.status !== 404) {
+        busy(false);
+        return status(error.detail || t.trouble, true);
+      }
+    }
+    state = {};
+    keep();
+    await open();
+    bubble("assistant note", t.erased);
+    question.focus();
+  });
+
   // ---- coming back ----
   const load = async () => {
     busy(true);
@@ -465,6 +452,7 @@ function start() {
     at("suggestions").setAttribute("aria-label", t.suggestions);
     at("again").textContent = t.again;
     at("notice").textContent = t.notice;
+    forget.dress(t);
   };
   const suggest = (texts) => {
     at("suggestions").hidden = !texts.length;

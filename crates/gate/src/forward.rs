@@ -64,7 +64,7 @@ impl Bots {
             Route::Health => health(&parts.method),
             Route::Unknown => ipc::problem(StatusCode::NOT_FOUND, "There is nothing here."),
             Route::Slash(bot) => redirect(&bot, query.as_deref()),
-            Route::Bot(..) if !allowed(&parts.method) => not_allowed(),
+            Route::Bot(_, rest) if !allowed(&parts.method, rest) => not_allowed(),
             Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => {
                 discard(body).await;
                 too_large()
@@ -161,11 +161,12 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn allowed(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::POST | Method::OPTIONS | Method::DELETE
-    )
+fn allowed(method: &Method, path: &str) -> bool {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::OPTIONS => true,
+        Method::DELETE => chat_api::visitor::is_conversation(path),
+        _ => false,
+    }
 }
 
 fn below(rest: &str, query: Option<&str>) -> Option<Uri> {

@@ -170,6 +170,27 @@ fn a_request_reaches_its_bot_over_http1_in_the_gates_words() {
             ("GET", "/b/shop/../none", StatusCode::NOT_FOUND),
             ("GET", "/", StatusCode::NOT_FOUND),
             ("TRACE", "/b/shop/", StatusCode::METHOD_NOT_ALLOWED),
+            ("DELETE", "/b/shop/v1/conversations/a1", StatusCode::OK),
+            (
+                "DELETE",
+                "/b/shop/v1/conversations",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            (
+                "DELETE",
+                "/b/shop/v1/conversations/",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            (
+                "DELETE",
+                "/b/shop/v1/conversations/a1/messages",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
+            (
+                "DELETE",
+                "/b/shop/v1/documents/a",
+                StatusCode::METHOD_NOT_ALLOWED,
+            ),
         ] {
             let response = send.send_request(ask(method, path, "")).await.unwrap();
             assert_eq!(response.status(), status, "{method} {path}");

@@ -57,6 +57,14 @@ impl BodySender {
     }
 }
 
+/// A response that says no more than that it was done (RFC 9110, 15.3.5).
+#[must_use]
+pub fn no_content() -> Response {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 /// A response of one JSON document (RFC 8259).
 pub fn json<T: Serialize>(status: StatusCode, document: &T) -> Response {
     match serde_json::to_vec(document) {

@@ -12,7 +12,7 @@ mod peer;
 mod read;
 mod serve;
 
-pub use body::{Body, BodySender, Closed, empty, full, json, problem, stream};
+pub use body::{Body, BodySender, Closed, empty, full, json, no_content, problem, stream};
 pub use client::{Client, ClientError, Incoming};
 pub use error::BoxError;
 pub use peer::Peer;
