@@ -141,7 +141,8 @@ impl Client {
         self.delete(&document_path(name)).await
     }
 
-    /// Erases a conversation for good, in every backup of the bot's data too.
+    /// Erases a conversation for good: copies of the bot's data cannot show it either, as long as no older copy of its
+    /// key table is beside them.
     ///
     /// # Errors
     /// [`Error::Refused`] with 404 when there is none of that id.

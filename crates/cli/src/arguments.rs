@@ -40,6 +40,14 @@ pub(crate) enum Command {
     /// Give a bot documents to answer from.
     #[command(subcommand)]
     Knowledge(KnowledgeCommand),
+    /// Erase one conversation for good. Copies of the bot's data without its .keys file can
+    /// no longer show it either; older copies of that file still can.
+    Erase {
+        /// The bot.
+        bot: BotName,
+        /// The conversation's id: 32 hexadecimal digits.
+        conversation: String,
+    },
     /// Print completions for a shell, to be put where that shell looks for them.
     Completions {
         /// The shell.

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod bots;
+mod erase;
 mod error;
 mod knowledge;
 mod output;
@@ -43,6 +44,9 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Status => status::show(places, json).await,
         Command::Bot(command) => bots::run(command, places, json).await,
         Command::Knowledge(command) => knowledge::run(command, places, json).await,
+        Command::Erase { bot, conversation } => {
+            erase::conversation(bot, conversation, places, json).await
+        }
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut script = Vec::new();
