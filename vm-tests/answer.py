@@ -98,7 +98,7 @@ with subtest("the page is small and its policy strict"):
     base = "https://localhost/b/demo"
     sizes = {
         name: int(machine.succeed(f"{CURL} --fail {base}/{name} | gzip -9n | wc -c"))
-        for name in ("widget.js", "frame", "frame.js", "frame.css")
+        for name in ("widget.js", "frame", "frame.js", "strings.js", "forget.js", "frame.css")
     }
     t.assertLessEqual(sizes["widget.js"], LOADER_BYTES, str(sizes))
     t.assertLessEqual(sum(sizes.values()) - sizes["widget.js"], FRAME_BYTES, str(sizes))
@@ -116,6 +116,7 @@ with subtest("a visitor asks in a browser, is answered with the source, and find
         "--expect", "script tag",
         "--source", "Embed the widget",
         "--checks",
+        "--forget",
     )
     roles = [message["role"] for message in seen["after_reload"]]
     t.assertEqual(roles, ["assistant", "visitor", "assistant"], str(seen))
@@ -170,6 +171,30 @@ with subtest("a message that is sent twice is stored once"):
     bearer = f"--header 'authorization: Bearer {begun['token']}'"
     stored = json.loads(machine.succeed(f"{CURL} --fail {bearer} https://localhost/b/{path}"))
     t.assertEqual([one["role"] for one in stored["messages"]], ["visitor", "assistant"], str(stored))
+
+with subtest("a conversation that its visitor deletes is gone, and its key with it"):
+    data = "/var/lib/private/casemate-chat/demo/chat.redb"
+    t.assertEqual(machine.succeed(f"stat --format=%a {data} {data}.keys").split(), ["600", "600"])
+    deleted = json.loads(post("demo/v1/conversations", {}))
+    events(post(f"demo/v1/conversations/{deleted['conversation']}/messages", message, deleted["token"]))
+    own = f"https://localhost/b/demo/v1/conversations/{deleted['conversation']}"
+    keys = machine.succeed(f"sha256sum {data}.keys")
+    problem(404, f"--request DELETE {own}")
+    problem(404, f"--request DELETE {bearer} {own}")
+    t.assertEqual(machine.succeed(f"sha256sum {data}.keys"), keys)
+    token = f"--header 'authorization: Bearer {deleted['token']}'"
+    # The gate lets nothing else be deleted.
+    for elsewhere in (f"{own}/messages", "https://localhost/b/demo/v1/conversations", "https://localhost/b/demo/v1/bot"):
+        problem(405, f"--request DELETE {token} {elsewhere}")
+    erase = f"{CURL} --output /dev/null --write-out '%{{http_code}}' --request DELETE"
+    t.assertEqual(machine.succeed(f"{erase} {token} {own}"), "204")
+    t.assertNotEqual(machine.succeed(f"sha256sum {data}.keys"), keys)
+    for _ in range(2):
+        problem(404, f"{token} {own}")
+        problem(404, f"--request DELETE {token} {own}")
+        machine.succeed("systemctl kill --signal=KILL casemate-chat@demo.service")
+        machine.wait_until_succeeds(f"{CURL} --fail https://localhost/b/demo/healthz", timeout=60)
+    machine.succeed(f"{CURL} --fail --output /dev/null {bearer} https://localhost/b/{path}")
 
 with subtest("bad input is told clearly, and a stranger learns nothing"):
     ask = "--header 'content-type: application/json' https://localhost/b/demo/v1/conversations"

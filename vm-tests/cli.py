@@ -14,7 +14,7 @@ SOON = 20
 
 # What each command's help must speak of.
 HELP = {
-    "": ("status", "bot", "knowledge", "completions", "--json"),
+    "": ("status", "bot", "knowledge", "erase", "completions", "--json"),
     "status": ("service", "bot", "--json"),
     "bot": ("add", "list", "remove"),
     "bot add": ("wait until it serves", "--title", "--file", "--provider", "--origin", "--language", "--greeting", "--preview"),
@@ -24,6 +24,7 @@ HELP = {
     "knowledge add": ("replace", "Markdown", "text", "HTML"),
     "knowledge list": ("List a bot's documents",),
     "knowledge remove": ("Remove a document",),
+    "erase": ("one conversation", "for good"),
     "completions": ("bash", "zsh", "fish"),
 }
 
@@ -210,6 +211,7 @@ with subtest("a bot that there is not is named, and the list is pointed to"):
         "knowledge list nobody",
         "knowledge remove nobody prices.md",
         "bot remove nobody",
+        f"erase nobody {'0' * 32}",
     ):
         refused(f"casemate {command}", "there is no bot nobody", "casemate bot list")
 
@@ -217,6 +219,19 @@ with subtest("with --json the outcome is one document, also where some documents
     outcome = one_document("casemate knowledge add shop /tmp/documents/prices.md /tmp/documents/binary.md", status=1)
     kept = {one["file"].rsplit("/", 1)[1]: set(one) - {"file"} for one in outcome["documents"]}
     t.assertEqual(kept, {"prices.md": {"added"}, "binary.md": {"error"}})
+
+with subtest("a conversation is erased by its id, and no other"):
+    headers = "--header 'content-type: application/json'"
+    base = "https://localhost/b/shop/v1/conversations"
+    one, other = (json.loads(machine.succeed(f"{CURL} --fail {headers} --data '{{}}' {base}")) for _ in range(2))
+    refused(f"casemate erase shop {'0' * 32}", "no conversation of that id")
+    refused("casemate erase shop nonsense", "no conversation of that id")
+    t.assertEqual(one_document(f"casemate erase shop {one['conversation']}"), {"bot": "shop", "erased": one["conversation"]})
+    refused(f"casemate erase shop {one['conversation']}", "no conversation of that id")
+    for begun, status in ((one, "404"), (other, "200")):
+        ask = f"{CURL} --output /dev/null --write-out '%{{http_code}}' --header 'authorization: Bearer {begun['token']}'"
+        t.assertEqual(machine.succeed(f"{ask} {base}/{begun['conversation']}"), status)
+    t.assertIn("older copies of chat.redb.keys", machine.succeed(f"casemate erase shop {other['conversation']}"))
 
 with subtest("a bot that is removed leaves its knowledge sealed, and none of it when it is erased"):
     removed = one_document("casemate bot remove shop")

@@ -199,6 +199,34 @@ class Visitor:
         return answer
 
 
+    def forget(self) -> None:
+        """Deletes the conversation, having first thought better of it; it must stay away after a reload."""
+
+        def visitors() -> list[dict[str, Any]]:
+            return [message for message in self.messages() if message["role"] == "visitor"]
+
+        def press(name: str) -> None:
+            button = self.find(f"#{name}")[0]
+            self.until(f"the button {name}", lambda: button.is_displayed() and button.is_enabled())
+            button.click()
+
+        press("forget")
+        press("retain")
+        if not visitors():
+            raise Unmet("the conversation is gone although the visitor kept it")
+        press("forget")
+        press("erase")
+        self.until("an empty log", lambda: self.settled() and not visitors() and self.messages())
+        for _ in range(2):
+            if self.find("#forget")[0].is_displayed():
+                raise Unmet("there is nothing to delete, and a button for it")
+            self.driver.switch_to.default_content()
+            self.driver.refresh()
+            self.open()
+            if visitors():
+                raise Unmet(f"the conversation is back after a reload; {self.said()}")
+
+
 def run(command: str | None) -> None:
     """Runs a shell command, whose output goes to standard error."""
     if command:
@@ -285,6 +313,8 @@ def visit(driver: webdriver.Chrome, options: argparse.Namespace) -> dict[str, An
         visitor.open()
         visitor.until("the conversation after a reload", lambda: visitor.messages() == before)
         seen["after_reload"] = before
+    if options.forget:
+        visitor.forget()
     seen["hosts"] = traffic(driver)
     others = [host for host in seen["hosts"] if host != urlsplit(options.url).netloc]
     if others:
@@ -301,6 +331,7 @@ def main() -> int:
     parser.add_argument("--expect", action="append", default=[], metavar="WORDS", help="must be in the answer or its quotes")
     parser.add_argument("--source", action="append", default=[], metavar="NAME", help="must be among the titles and headings of the sources")
     parser.add_argument("--no-sources", action="store_true", help="the answer must name no source")
+    parser.add_argument("--forget", action="store_true", help="delete the conversation at the end")
     parser.add_argument("--no-reload", action="store_true", help="do not reload the page afterwards")
     parser.add_argument("--checks", action="store_true", help="also test the widget's own functions inside the browser")
     parser.add_argument("--first", metavar="COMMAND", help="a shell command to run just before the question is sent")
