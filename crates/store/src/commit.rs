@@ -1,6 +1,5 @@
 //! Making a generation durable (FORMAT.md, "Commits").
 
-use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::disk::Gather;
@@ -15,24 +14,31 @@ use crate::vault::{State, Vault};
 const UNSETTLED_BLOCKS_MAX: u64 = 1024;
 
 impl Vault {
-    /// Lets the next sync pass without reaching the disk. The engine's two-phase commit syncs twice
+    /// Lets the next sync pass without reaching the disk, and counts the transaction that it ends
+    /// as number `commits`. The engine's two-phase commit syncs twice
     /// so that no state between the two can be torn; here each generation is whole or not there, so
     /// the second sync carries both. Call [`Self::finish`] once the engine's commit has returned.
-    pub(crate) fn expect_two_phases(&self) {
-        self.first_phase.store(true, Ordering::Release);
+    pub(crate) fn expect_two_phases(&self, commits: u64) {
+        self.lock().first_phase = Some(commits);
     }
 
     /// Returns once everything written will survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        if self.frozen.is_some() || self.first_phase.swap(false, Ordering::AcqRel) {
+        if self.frozen.is_some() {
             return Ok(());
         }
-        self.commit(&mut self.lock(), false)
+        let mut state = self.lock();
+        if let Some(commits) = state.first_phase.take() {
+            state.root.commits = commits;
+            state.changed = true;
+            return Ok(());
+        }
+        self.commit(&mut state, false)
     }
 
     /// Makes sure that the engine's commit is durable, however often it synced.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        self.first_phase.store(false, Ordering::Release);
+        self.lock().first_phase = None;
         self.sync()
     }
 

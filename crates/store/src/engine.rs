@@ -76,9 +76,18 @@ impl Opening {
         Ok(transaction)
     }
 
-    /// Commits `transaction`; it is durable then.
-    pub(crate) fn commit(&self, transaction: redb::WriteTransaction) -> Result<(), Error> {
-        self.backend.vault().expect_two_phases();
+    /// Transactions that were ever committed to the store, as the disk has it.
+    pub(crate) fn commits(&self) -> u64 {
+        self.backend.vault().lock().root.commits
+    }
+
+    /// Commits `transaction`, as that number; it is durable then.
+    pub(crate) fn commit(
+        &self,
+        transaction: redb::WriteTransaction,
+        number: u64,
+    ) -> Result<(), Error> {
+        self.backend.vault().expect_two_phases(number);
         transaction.commit().map_err(Error::engine)?;
         let finished = self.backend.run(Vault::finish);
         self.newest.overtake();

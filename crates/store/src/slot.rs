@@ -16,6 +16,7 @@ const SEALED_AT: usize = CLEAR_BYTES + NONCE_BYTES;
 const TAG_AT: usize = BLOCK_BYTES - TAG_BYTES;
 const PLAIN_BYTES: usize = TAG_AT - SEALED_AT;
 const ENTRY_AT: usize = 48;
+const COMMITS_AT: usize = 96;
 const HEADER_AT: usize = 128;
 const SETTLED: u8 = 1;
 const ANCHORED: u8 = 2;
@@ -29,6 +30,8 @@ pub(crate) struct Root {
     pub(crate) lineage: [u8; 16],
     /// When it was committed, in seconds since 1970.
     pub(crate) at: u64,
+    /// Transactions of the store's users that were committed over the life of the file.
+    pub(crate) commits: u64,
     /// Logical blocks of the storage engine above, block 0 included.
     pub(crate) blocks: u64,
     /// Level of the node that `entry` names.
@@ -50,6 +53,7 @@ impl Root {
             generation: 1,
             lineage,
             at,
+            commits: 0,
             blocks: 0,
             level: 0,
             settled: true,
@@ -80,6 +84,7 @@ impl Root {
         plain[8..24].copy_from_slice(&self.lineage);
         plain[24..32].copy_from_slice(&self.at.to_le_bytes());
         plain[32..40].copy_from_slice(&self.blocks.to_le_bytes());
+        plain[COMMITS_AT..COMMITS_AT + 8].copy_from_slice(&self.commits.to_le_bytes());
         plain[40] = self.level;
         plain[41] =
             if self.settled { SETTLED } else { 0 } | if self.anchored { ANCHORED } else { 0 };
@@ -130,6 +135,7 @@ impl Root {
             generation: number(0)?,
             lineage: plain[8..24].try_into().ok()?,
             at: number(24)?,
+            commits: number(COMMITS_AT)?,
             blocks: number(32)?,
             level,
             settled: plain[41] & SETTLED != 0,
@@ -168,11 +174,12 @@ mod tests {
         ) {
             let mut root = Root::first([7; 16], 99);
             (root.generation, root.settled, root.anchored, root.blocks) = (6, settled, anchored, blocks);
+            root.commits = blocks ^ 1;
             let mut bytes = root.seal(&keyring(), [4; RANDOM_BYTES]).unwrap();
             let found = Root::open(&keyring(), 2, &bytes).unwrap();
             prop_assert_eq!(
-                (found.generation, found.settled, found.anchored, found.blocks, found.at, found.lineage),
-                (6, settled, anchored, blocks, 99, [7; 16])
+                (found.generation, found.settled, found.anchored, found.blocks, found.commits, found.at, found.lineage),
+                (6, settled, anchored, blocks, blocks ^ 1, 99, [7; 16])
             );
             prop_assert!(Root::open(&keyring(), 3, &bytes).is_none());
             bytes[at] ^= change;

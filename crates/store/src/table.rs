@@ -30,8 +30,6 @@ impl Table {
         Self(name)
     }
 
-    /// The store's own count of commits.
-    pub(crate) const COMMITS: Self = Self("casemate.commits");
     /// Erasures whose keys are to be destroyed, by subject.
     pub(crate) const ERASURES: Self = Self("casemate.erasures");
     /// The latest subject.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use zeroize::Zeroizing;
@@ -30,8 +30,6 @@ pub(crate) struct Vault {
     state: Mutex<State>,
     /// Logical length in blocks.
     blocks: AtomicU64,
-    /// Whether the next sync is the first of two, and need not reach the disk.
-    pub(crate) first_phase: AtomicBool,
     /// Why nothing may be written; header writes then stay in memory.
     pub(crate) frozen: Option<Error>,
 }
@@ -47,6 +45,9 @@ pub(crate) struct State {
     pub(crate) next: u64,
     /// Whether the header, the length or the history has changed since the last commit.
     pub(crate) changed: bool,
+    /// Where the next sync is the first of two and need not reach the disk: the number of the
+    /// transaction that it is of.
+    pub(crate) first_phase: Option<u64>,
     /// Generations that are being read from outside, and by how many.
     pub(crate) pins: BTreeMap<u64, usize>,
     /// Blocks that an older data key seals, nodes among them.
@@ -76,6 +77,7 @@ impl Vault {
             gather: Gather::default(),
             next: found.newest.saturating_add(1),
             changed: found.forked,
+            first_phase: None,
             pins: BTreeMap::new(),
             outdated: found.outdated,
             renewing: 0,
@@ -86,7 +88,6 @@ impl Vault {
             anchor,
             blocks: AtomicU64::new(state.root.blocks),
             state: Mutex::new(state),
-            first_phase: AtomicBool::new(false),
             frozen,
         }
     }

@@ -9,13 +9,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Engine, Opening};
 use crate::error::{Error, WriteError};
-use crate::read::ReadTx;
 use crate::subject::{Erasures, KeyTable};
-use crate::table::Table;
 use crate::write::WriteTx;
 
 /// Writes that one commit takes in at most.
 const BATCH_WRITES: usize = 256;
+/// Pause in which further writes may come.
+const GATHER_WAIT: Duration = Duration::from_micros(50);
+/// Pauses before one commit at most.
+const GATHER_WAITS_MAX: u32 = 4;
 /// How often the anchor is made durable at most. What it lacks after a power cut, a commit of the
 /// last moments, it learns at the next opening.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
@@ -110,6 +112,7 @@ pub(crate) fn run(
 ) {
     let mut settler = Settler::default();
     let mut renewing = engine.is_renewing();
+    let mut last_batch = 1;
     loop {
         let first = match queue.try_recv() {
             Ok(first) => first,
@@ -126,12 +129,8 @@ pub(crate) fn run(
                 }
             }
         };
-        let mut batch = vec![first];
-        while batch.len() < BATCH_WRITES
-            && let Ok(next) = queue.try_recv()
-        {
-            batch.push(next);
-        }
+        let batch = gather(first, &mut queue, last_batch);
+        last_batch = batch.len();
         let mut replies = Vec::with_capacity(batch.len());
         let outcome = write_batch(engine, key_table, &mut erasures, batch, &mut replies);
         // Where it is not known whether the commit landed, its marks may have.
@@ -151,6 +150,28 @@ pub(crate) fn run(
         }
         renewing = engine.is_renewing();
     }
+}
+
+/// Takes what waits behind `first`. Whoever was just answered is about to write again, so where more
+/// than one was, the others are waited for, for a moment that is short beside a sync.
+fn gather(
+    first: Box<dyn Job>,
+    queue: &mut mpsc::Receiver<Box<dyn Job>>,
+    last_batch: usize,
+) -> Vec<Box<dyn Job>> {
+    let mut batch = vec![first];
+    let mut waits = 0;
+    while batch.len() < BATCH_WRITES {
+        match queue.try_recv() {
+            Ok(next) => batch.push(next),
+            Err(_) if batch.len() < last_batch && waits < GATHER_WAITS_MAX => {
+                waits += 1;
+                std::thread::sleep(GATHER_WAIT);
+            }
+            Err(_) => break,
+        }
+    }
+    batch
 }
 
 /// Seals some blocks anew; false where nothing is left, or nothing can be done for now.
@@ -211,10 +232,7 @@ fn write_batch(
         return Err(cause);
     };
     // The engine can fail after the commit has reached the disk. What is on the disk decides.
-    match engine
-        .writable()
-        .and_then(|opening| commits(&ReadTx::new(opening.view()?, key_table)))
-    {
+    match engine.writable().map(|opening| opening.commits()) {
         Ok(found) if found >= number => Ok(()),
         Ok(_) => Err(cause),
         Err(again) => Err(Error::Unconfirmed(Box::new(again))),
@@ -273,50 +291,25 @@ fn attempt(
         }
     }
     replies.extend(batch.map(unrun));
-    let number = if changed {
+    if changed {
         erasures.unmark(&mut tx)?;
-        Some(count_commit(&mut tx)?)
-    } else {
-        None
-    };
+    }
     if let Some(error) = tx.failure() {
         return Err(error.clone().into());
     }
     drop(tx);
-    let Some(number) = number else {
+    if !changed {
         return match transaction.abort() {
             Ok(()) => Ok(false),
             Err(error) => Err(Error::engine(error).into()),
         };
-    };
-    match opening.commit(transaction) {
+    }
+    let number = opening.commits().saturating_add(1);
+    match opening.commit(transaction, number) {
         Ok(()) => Ok(true),
         Err(cause) => Err(Failed {
             cause,
             committing: Some(number),
         }),
     }
-}
-
-const COUNT: &[u8] = b"count";
-
-/// Raises the store's count of commits within `tx`, and returns it.
-fn count_commit(tx: &mut WriteTx<'_>) -> Result<u64, Error> {
-    let number = decode(tx.get(Table::COMMITS, COUNT)?)?.saturating_add(1);
-    tx.put(Table::COMMITS, COUNT, &number.to_le_bytes())?;
-    Ok(number)
-}
-
-/// The count of commits that are on the disk.
-fn commits(tx: &ReadTx) -> Result<u64, Error> {
-    decode(tx.get(Table::COMMITS, COUNT)?)
-}
-
-fn decode(count: Option<Vec<u8>>) -> Result<u64, Error> {
-    let Some(bytes) = count else {
-        return Ok(0);
-    };
-    let bytes = <[u8; 8]>::try_from(bytes.as_slice())
-        .map_err(|_| Error::Inconsistent("the count of commits is not a number".into()))?;
-    Ok(u64::from_le_bytes(bytes))
 }

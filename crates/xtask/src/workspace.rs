@@ -8,6 +8,10 @@ use serde::Deserialize;
 use crate::failure::{Failure, Outcome, While};
 use crate::program;
 
+/// What release builds are compiled with: the cipher uses AVX-512 where the processor has it, found out when it runs.
+/// (`nix/package.nix` has the same.)
+pub(crate) const RELEASE_CFG: &str = "--cfg chacha20_avx512";
+
 /// The crate whose programs only test machines get.
 const TEST_TOOLS: &str = "casemate-testkit";
 
@@ -91,7 +95,10 @@ impl Workspace {
             .arg(cargo())
             .args(["build", "--release", "--target", &target])
             // With --target the flags reach the services alone: build scripts and macros stay dynamic.
-            .env("RUSTFLAGS", "-C target-feature=+crt-static")
+            .env(
+                "RUSTFLAGS",
+                format!("-C target-feature=+crt-static {RELEASE_CFG}"),
+            )
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .current_dir(&self.root);
         for package in packages {

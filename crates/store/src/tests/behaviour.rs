@@ -222,7 +222,7 @@ fn no_plaintext_reaches_the_disk() {
     for event in disk.take_log() {
         if let Event::Write { data, .. } = event {
             written += 1;
-            for needle in [b"canary".as_slice(), b"coal", b"redb", b"casemate.commits"] {
+            for needle in [b"canary".as_slice(), b"coal", b"redb", b"casemate.erasures"] {
                 assert!(!data.windows(needle.len()).any(|window| window == needle));
             }
         }

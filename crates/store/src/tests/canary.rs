@@ -19,7 +19,7 @@ const BATCH: usize = 400;
 /// Tables, whose names are canaries' neighbours and secret too.
 const TABLE: Table = Table::new("a table of canaries");
 /// What else must not be readable.
-const NAMES: [&[u8]; 3] = [b"a table of canaries", b"casemate.commits", b"redb"];
+const NAMES: [&[u8]; 3] = [b"a table of canaries", b"casemate.erasures", b"redb"];
 const FOLDER: &str = "STORE_CANARY_FOLDER";
 const CORE: &str = "STORE_CANARY_CORE";
 

@@ -79,6 +79,7 @@ fn a_root_slot_is_as_documented() {
         generation: 6,
         lineage: counting(0xb0),
         at: 1_795_183_380,
+        commits: 1033,
         blocks: 386,
         level: 1,
         settled: true,

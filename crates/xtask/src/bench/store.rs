@@ -13,7 +13,7 @@ use crate::failure::{Outcome, While};
 use crate::host;
 use crate::program;
 use crate::progress::{note, step};
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{RELEASE_CFG, Workspace, cargo};
 
 /// What measures.
 const MANIFEST: &str = "crates/store/measure/Cargo.toml";
@@ -231,6 +231,7 @@ pub(super) fn run(options: &Options) -> Outcome<Vec<Figure>> {
             .arg(cargo())
             .args([what, "--release", "--manifest-path"])
             .arg(workspace.root().join(MANIFEST))
+            .env("RUSTFLAGS", RELEASE_CFG)
             .current_dir(workspace.root());
         command
     };
