@@ -47,7 +47,8 @@ impl Held {
     pub(crate) fn walk(&self, since: u64, visit: Visit<'_>) -> Result<(), Error> {
         self.pinned.walk(since, &mut |place, entry| {
             let backend = self.opening.backend();
-            let [sealed, opened] = backend.look(|vault| vault.reveal(place, entry))?;
+            let [sealed, opened] =
+                backend.look(|vault| vault.reveal(&self.pinned, place, entry))?;
             visit(entry.address, &sealed)?;
             Ok(opened)
         })

@@ -1,11 +1,14 @@
 //! One durable generation, held still for reading while newer ones are written.
 
+use std::sync::Arc;
+
 use crate::entry::{Entry, FAN_OUT, Node};
 use crate::error::Error;
 use crate::layout::{BLOCK_BYTES, Block, SUPERBLOCKS, slot_copies, slot_of};
 use crate::mark::Mark;
-use crate::seal::Place;
+use crate::seal::{Keyring, Place};
 use crate::slot::Root;
+use crate::superblock::Clear;
 use crate::vault::Vault;
 
 /// Reads a block, does what there is to be done with it, and returns it opened.
@@ -17,6 +20,8 @@ pub(crate) struct Pinned {
     mark: Mark,
     slot: Box<Block>,
     superblock: Box<Block>,
+    /// The data keys of that time: older ones may go before all blocks have been read.
+    keyring: Arc<Keyring>,
 }
 
 impl Pinned {
@@ -51,8 +56,7 @@ impl Vault {
             if root.generation != generation {
                 continue;
             }
-            let mut superblock = Box::new([0; BLOCK_BYTES]);
-            self.disk.read(SUPERBLOCKS[0], superblock.as_mut_slice())?;
+            let superblock = self.superblock()?;
             *state.pins.entry(generation).or_default() += 1;
             return Ok(Pinned {
                 mark: Mark {
@@ -64,9 +68,22 @@ impl Vault {
                 root,
                 slot: bytes,
                 superblock,
+                keyring: self.disk.keyring(),
             });
         }
         Err(Error::DamagedHeader)
+    }
+
+    /// The superblock as it lies there: the first copy that is as it was written.
+    fn superblock(&self) -> Result<Box<Block>, Error> {
+        for address in SUPERBLOCKS {
+            let mut copy = Box::new([0; BLOCK_BYTES]);
+            self.disk.read(address, copy.as_mut_slice())?;
+            if Clear::read(&copy).is_some_and(|clear| clear.intact) {
+                return Ok(copy);
+            }
+        }
+        Err(Error::DamagedSuperblock)
     }
 
     /// Lets the blocks of a generation go.
@@ -81,12 +98,26 @@ impl Vault {
         }
     }
 
-    /// Reads a block: as it lies there, and opened.
-    pub(crate) fn reveal(&self, place: Place, entry: &Entry) -> Result<[Box<Block>; 2], Error> {
+    /// Reads a block of a pinned generation: as it lies there, and opened.
+    pub(crate) fn reveal(
+        &self,
+        pinned: &Pinned,
+        place: Place,
+        entry: &Entry,
+    ) -> Result<[Box<Block>; 2], Error> {
         let mut block = Box::new([0; BLOCK_BYTES]);
         self.disk.read(entry.address, block.as_mut_slice())?;
         let sealed = block.clone();
-        self.disk.open(place, entry, block.as_mut_slice())?;
+        let opened = pinned.keyring.open(
+            place,
+            entry.epoch,
+            &entry.nonce,
+            &entry.tag,
+            block.as_mut_slice(),
+        );
+        opened.map_err(|_| Error::Damaged {
+            block: entry.address,
+        })?;
         Ok([sealed, block])
     }
 }

@@ -44,6 +44,8 @@ impl Vault {
     /// Wraps the data keys under another credential key.
     pub(crate) fn rekey(&self, superblock: &mut Superblock, key: &Key) -> Result<(), Error> {
         self.check_writable()?;
+        // Nobody is to copy a superblock that is half written.
+        let _state = self.lock();
         let mut rewrapped = superblock.clone();
         rewrapped.sequence = superblock.sequence.saturating_add(1);
         write_superblock(&self.disk, &rewrapped, key)?;
