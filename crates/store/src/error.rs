@@ -3,6 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::snapshot::Fault;
+
 /// Why the store could not do what was asked.
 ///
 /// Cheap to clone, because one failed commit is reported to every writer that shared it.
@@ -253,6 +255,15 @@ pub enum Error {
         /// The cipher suite that it names.
         suite: u8,
     },
+    /// The store was opened only to be looked at.
+    #[error("the store was opened for reading alone: nothing was changed")]
+    ReadOnly,
+    /// A snapshot is of no use, or could not be made.
+    #[error(transparent)]
+    Snapshot(#[from] Fault),
+    /// A long task was told to stop.
+    #[error("stopped before the end, as was asked: nothing is harmed, begin again to go on")]
+    Stopped,
     /// The writer has stopped.
     #[error("the store is shut down: this write was not stored")]
     Closed,

@@ -66,6 +66,11 @@ pub fn subjects(data: &[u8]) {
     subject::fuzz(data);
 }
 
+/// A snapshot stream.
+pub fn stream(data: &[u8]) {
+    crate::snapshot::fuzz::stream(data);
+}
+
 /// A store's file, changed. Each change is six bytes: what to do, where (3), how far, which byte.
 pub fn file(data: &[u8]) {
     static IMAGES: LazyLock<[Vec<u8>; 2]> = LazyLock::new(images);

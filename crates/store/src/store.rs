@@ -1,6 +1,7 @@
 //! The store as its users hold it.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,12 +13,15 @@ use crate::anchor::{Anchor, admit_new};
 use crate::engine::Engine;
 use crate::error::{Error, WriteError};
 use crate::file::{DiskFile, Nascent};
+use crate::held::Held;
 use crate::mark::Mark;
 use crate::medium::Medium;
 use crate::read::ReadTx;
 use crate::recover;
 use crate::renew::Progress;
+use crate::snapshot::stream;
 use crate::subject::{self, Beside, KeyTable, Shelf, Subject};
+use crate::watch::Watch;
 use crate::write::WriteTx;
 use crate::writer::{self, Job};
 
@@ -197,6 +201,27 @@ impl Store {
     pub fn mark(&self) -> Result<Mark, Error> {
         let opening = self.inner.engine.present()?;
         opening.backend().look(|vault| Ok(vault.mark()))
+    }
+
+    /// Writes the newest durable commit to `out` as a snapshot stream: all of it, or what changed
+    /// since `base`, the mark of an earlier one. Reads and writes go on meanwhile, and the file
+    /// grows by what they write until this returns the snapshot's mark.
+    ///
+    /// Blocks for as long as `out` takes it. Holds 1 MiB in memory.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] where `out` fails or `base` is not a commit of this store's history;
+    /// [`Error::Stopped`] where `watch` says so; [`Error::Damaged`] for a block that does not
+    /// open; [`Error::Interrupted`] where a failure of the file ended this view of it. What `out`
+    /// has got is then of no use.
+    pub fn snapshot(
+        &self,
+        base: Option<&Mark>,
+        out: &mut dyn Write,
+        watch: &mut Watch<'_>,
+    ) -> Result<Mark, Error> {
+        let held = Held::take(self.inner.engine.present()?)?;
+        stream(&held, base, out, watch)
     }
 
     /// Has the store opened by another credential key from now on. Only the superblock is written,

@@ -24,7 +24,7 @@ mod pair;
 mod power;
 mod proof;
 mod rollback;
-mod simulated;
+pub(crate) mod simulated;
 mod subjects;
 mod subjects_crash;
 mod subjects_vectors;
