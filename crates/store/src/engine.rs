@@ -150,6 +150,21 @@ impl Engine {
         })
     }
 
+    /// Opens the store only to look at it: nothing on `medium` is changed.
+    pub(crate) fn look(
+        medium: Arc<dyn Medium>,
+        key: &Key,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let opening = Opening::new(Arc::clone(&medium), key, &options, Some(Error::ReadOnly))?;
+        Ok(Self {
+            medium,
+            key: Mutex::new(key.clone()),
+            options,
+            present: Mutex::new(Some(Arc::new(opening))),
+        })
+    }
+
     /// The present opening; a new one where the last has ended. Where the file cannot be written,
     /// as on a full disk, one that only reads.
     pub(crate) fn present(&self) -> Result<Arc<Opening>, Error> {

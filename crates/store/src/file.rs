@@ -1,7 +1,7 @@
 //! The store's file: mode 0600, locked, and under its own name only once it can be opened.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +43,15 @@ impl DiskFile {
         };
         lock(&file)?;
         Ok(Some(Self::new(file)))
+    }
+}
+
+impl DiskFile {
+    /// Copies what comes next of `other` behind what was copied before, `bytes` at most, and
+    /// shares it where the file system can. Returns how much it was; 0 at the end.
+    pub(crate) fn take_over(&self, other: &Self, bytes: u64) -> Result<u64, Error> {
+        io::copy(&mut (&other.file).take(bytes), &mut &self.file)
+            .map_err(|error| Error::io("copying the store", error))
     }
 }
 

@@ -30,6 +30,7 @@ mod held;
 mod layout;
 mod mark;
 mod medium;
+pub mod offline;
 mod pinned;
 mod random;
 mod read;

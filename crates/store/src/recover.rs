@@ -154,7 +154,7 @@ pub(crate) fn recover(
 }
 
 /// Reads one block; what lies beyond the end of the file stays zero.
-fn read_available(
+pub(crate) fn read_available(
     medium: &dyn Medium,
     length: u64,
     address: u64,

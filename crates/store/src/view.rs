@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use redb::{Database, ReadTransaction, ReadableDatabase, TableError};
+use redb::{Database, ReadTransaction, ReadableDatabase, TableError, TableHandle as _};
 
 use crate::error::Error;
 use crate::table::Table;
@@ -41,6 +41,20 @@ impl View {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         tables.insert(table.0, Arc::clone(&open));
         Ok(Some(open))
+    }
+}
+
+impl View {
+    /// Every table that there is, the store's own among them.
+    pub(crate) fn tables(&self) -> Result<Vec<ReadTable>, Error> {
+        let handles = self.transaction.list_tables().map_err(Error::engine)?;
+        let open = |handle: redb::UntypedTableHandle| {
+            let definition = redb::TableDefinition::new(handle.name());
+            self.transaction.open_table(definition)
+        };
+        handles
+            .map(|handle| open(handle).map_err(Error::engine))
+            .collect()
     }
 }
 
