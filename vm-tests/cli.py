@@ -14,7 +14,7 @@ SOON = 20
 
 # What each command's help must speak of.
 HELP = {
-    "": ("status", "bot", "knowledge", "erase", "completions", "--json"),
+    "": ("status", "bot", "knowledge", "erase", "store", "completions", "--json"),
     "status": ("service", "bot", "--json"),
     "bot": ("add", "list", "remove"),
     "bot add": ("wait until it serves", "--title", "--file", "--provider", "--origin", "--language", "--greeting", "--preview"),
@@ -25,6 +25,14 @@ HELP = {
     "knowledge list": ("List a bot's documents",),
     "knowledge remove": ("Remove a document",),
     "erase": ("one conversation", "for good"),
+    "store": ("verify", "info", "snapshot", "restore", "rekey", "compact", "accept"),
+    "store verify": ("every block", "--bot", "--key"),
+    "store info": ("what it holds", "--bot", "--key"),
+    "store snapshot": ("still sealed", "receipt", "--since"),
+    "store restore": ("snapshots of changes", "--onto"),
+    "store rekey": ("--new-key", "--data", "Ctrl-C"),
+    "store compact": ("back to the disk",),
+    "store accept": ("older copy",),
     "completions": ("bash", "zsh", "fish"),
 }
 
@@ -248,6 +256,41 @@ with subtest("a bot that is removed leaves its knowledge sealed, and none of it 
     machine.succeed("casemate bot add shop --title Afresh")
     t.assertEqual(one_document("casemate knowledge list shop"), {"documents": []})
     t.assertTrue(one_document("casemate bot remove shop --erase")["erased"])
+
+with subtest("a bot's store is checked, copied and restored while the bot stands still"):
+    machine.succeed("casemate knowledge add desk /tmp/documents/prices.md")
+    refused("casemate store info --bot desk", "`systemctl stop casemate-chat@desk.service` first", "nothing was changed")
+    machine.succeed("systemctl stop casemate-chat@desk.service")
+    verified = one_document("casemate store verify --bot desk")
+    t.assertEqual(verified["checked"], "all")
+    t.assertGreater(verified["records"], 0)
+    held = one_document("casemate store info --bot desk")
+    t.assertEqual((held["outline"]["superblocks_intact"], held["content"]["data_keys"]), (2, 1))
+    t.assertEqual(held["content"]["commit"], verified["commit"])
+    taken = one_document("casemate store snapshot --bot desk /root/desk.full")
+    t.assertEqual(taken["commit"], verified["commit"])
+    since = taken["commit"]["receipt"]
+    changes = one_document(f"casemate store snapshot --bot desk /root/desk.changes --since {since}")
+    t.assertLess(changes["bytes"], taken["bytes"])
+    t.assertEqual(one_document("casemate store verify /root/desk.full")["checked"], "transport")
+    state = "/var/lib/private/casemate-chat/desk"
+    restored = one_document(f"casemate store restore {state}/new.redb /root/desk.full /root/desk.changes --bot desk")
+    t.assertEqual((restored["commit"], restored["verified"]), (verified["commit"], True))
+    refused(f"casemate store restore {state}/new.redb /root/desk.full", "already")
+    key = "systemd-creds decrypt --name=store /var/lib/casemate/keys/chat-desk.cred -"
+    said = machine.succeed(f"{key} | casemate store verify {state}/new.redb --key /dev/stdin")
+    t.assertIn("all is well", said)
+    machine.succeed("head --bytes=-1 /root/desk.full > /root/desk.cut")
+    refused("casemate store restore /root/no.redb /root/desk.cut --bot desk", "cut short", "nothing was restored")
+    machine.fail("ls /root/no.redb* 2>/dev/null")
+    machine.succeed(f"mv {state}/new.redb {state}/chat.redb")
+    t.assertTrue(one_document("casemate store rekey --bot desk")["key_changed"])
+    one_document("casemate store rekey --bot desk --data")
+    one_document("casemate store compact --bot desk")
+    t.assertEqual(one_document("casemate store verify --bot desk")["records"], verified["records"])
+    machine.succeed("systemctl start casemate-chat@desk.service")
+    t.assertEqual([one["document"] for one in one_document("casemate knowledge list desk")["documents"]], ["prices.md"])
+    machine.wait_until_succeeds("casemate status", timeout=SOON)
 
 with subtest("completions are scripts that their shells take"):
     machine.succeed("source <(casemate completions bash) && complete -p casemate | grep --quiet casemate")

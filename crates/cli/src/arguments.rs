@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::places::Places;
+use crate::stores::StoreCommand;
 
 /// Operate a Casemate appliance.
 #[derive(Debug, Parser)]
@@ -48,6 +49,9 @@ pub(crate) enum Command {
         /// The conversation's id: 32 hexadecimal digits.
         conversation: String,
     },
+    /// Check, describe, copy and restore encrypted stores, and change their keys.
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Print completions for a shell, to be put where that shell looks for them.
     Completions {
         /// The shell.

@@ -265,7 +265,11 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
 /// store: it would refuse a bot of the same name for lack of this one's store.
 fn destroy(bot: &BotName, places: &Places) -> Result<(), Error> {
     let key = places.key(bot);
-    gone(fs::remove_file(&key), &key)?;
+    // A change of the key that was cut off leaves one of these.
+    let unfinished = [places.next_key(bot), key.with_extension("new")];
+    for key in unfinished.iter().chain([&key]) {
+        gone(fs::remove_file(key), key)?;
+    }
     for folder in places.anchor(bot).into_iter().chain(places.state(bot)) {
         let removed = match fs::symlink_metadata(&folder) {
             Ok(data) if data.is_dir() => fs::remove_dir_all(&folder),

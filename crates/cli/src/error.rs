@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use chat_api::{BotFileError, BotName, operator};
 
+use crate::stores::Holder;
+
 /// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,6 +62,46 @@ pub enum Error {
     /// The bot's answer was a refusal.
     #[error("{0}")]
     Bot(BotName, #[source] operator::Error),
+    /// A store could not be worked on.
+    #[error("{0}")]
+    Store(PathBuf, #[source] Box<store::Error>),
+    /// A service or another process has it open.
+    #[error("{0}: {1}; nothing was changed")]
+    InUse(PathBuf, Holder),
+    /// Neither a file nor a bot.
+    #[error("which store? give its file, or --bot BOT")]
+    NoFile,
+    /// The bot has no store.
+    #[error("the bot {0} has no store ({1}); `casemate bot list` shows the bots that there are")]
+    NoStore(BotName, PathBuf),
+    /// No key was named.
+    #[error("this needs the store's key: give it with --key PATH, or with --bot BOT as root")]
+    NoKey,
+    /// A file that holds no key.
+    #[error(
+        "{0} is not a store's key, which is 32 raw bytes; \
+         `head --bytes=32 /dev/urandom` makes a new one, `systemd-creds decrypt --name=store` \
+         gives a sealed one"
+    )]
+    KeyLength(PathBuf),
+    /// The bot has no key.
+    #[error("the bot {0} has no key ({1}), and without it nobody can open its store")]
+    NoCredential(BotName, PathBuf),
+    /// The bot's key could not be unsealed.
+    #[error(
+        "the key of the bot {0} ({1}) could not be sealed or unsealed, which only root can, on \
+         the machine that it is sealed to: {2}"
+    )]
+    Credential(BotName, PathBuf, String),
+    /// No random bytes.
+    #[error("the kernel gave no random bytes, so no key was made and nothing was changed")]
+    Random(#[source] io::Error),
+    /// A file where a new one was to be.
+    #[error("{0} is there already, and was left as it is; give another name")]
+    FileExists(PathBuf),
+    /// Bytes for no reader.
+    #[error("a snapshot is not for a terminal: give a file, or send it on with |")]
+    Terminal,
     /// The service manager could not be asked.
     #[error("the service manager could not be asked: is this the appliance?")]
     ServiceManager(#[source] io::Error),

@@ -9,6 +9,7 @@ mod knowledge;
 mod output;
 mod places;
 mod status;
+mod stores;
 mod units;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::arguments::{Arguments, Command};
 pub use crate::error::Error;
+pub use crate::stores::Holder;
 
 /// Reads the command line, does what it says, and tells the outcome.
 #[must_use]
@@ -47,6 +49,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Erase { bot, conversation } => {
             erase::conversation(bot, conversation, places, json).await
         }
+        Command::Store(command) => stores::run(command, places, json).await,
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             let mut script = Vec::new();

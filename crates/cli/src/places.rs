@@ -44,7 +44,18 @@ impl Places {
             .join(format!("var/lib/casemate/keys/chat-{bot}.cred"))
     }
 
-    /// The bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,
+    /// A new key of the bot's that is to replace its key, sealed.
+    pub(crate) fn next_key(&self, bot: &BotName) -> PathBuf {
+        self.key(bot).with_extension("next")
+    }
+
+    /// The bot's store.
+    pub(crate) fn store(&self, bot: &BotName) -> PathBuf {
+        let [_, state] = self.state(bot);
+        state.join("chat.redb")
+    }
+
+    /// The folder of the bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,
     /// systemd.exec(5)).
     pub(crate) fn state(&self, bot: &BotName) -> [PathBuf; 2] {
         self.kept(&format!("casemate-chat/{bot}"))
@@ -53,6 +64,12 @@ impl Places {
     /// What tells an older copy of the store from the newest, and the link to it.
     pub(crate) fn anchor(&self, bot: &BotName) -> [PathBuf; 2] {
         self.kept(&format!("casemate-anchor/chat-{bot}"))
+    }
+
+    /// The file in it.
+    pub(crate) fn anchor_file(&self, bot: &BotName) -> PathBuf {
+        let [_, folder] = self.anchor(bot);
+        folder.join("chat.anchor")
     }
 
     fn kept(&self, name: &str) -> [PathBuf; 2] {
