@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Outcome;
 use crate::root::inside::Inside;
-use crate::{bench, boot, down, shell, test, up};
+use crate::{bench, boot, crash, down, shell, test, up};
 
 /// Builds, boots, tests and measures the appliance.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Task {
     Test(test::Options),
     /// Measure, and say whether the promised figures hold
     Bench(bench::Options),
+    /// Prove that the store survives power cuts, damage and kills
+    Crash(crash::Options),
     /// Boot one machine in the foreground (used by the other commands and by the VM tests)
     #[command(subcommand, hide = true)]
     Boot(Boot),
@@ -62,6 +64,7 @@ pub(crate) fn run() -> Outcome<ExitCode> {
         Task::Shell { command } => return shell::shell(&command),
         Task::Test(options) => return test::test(&options),
         Task::Bench(options) => return bench::bench(&options),
+        Task::Crash(options) => return crash::crash(&options),
         Task::Boot(Boot::Nspawn(container)) => boot::nspawn::boot(&container)?,
         Task::Boot(Boot::Qemu(guest)) => boot::qemu::boot(&guest)?,
         Task::Inside { root, words } => root.exec(&words)?,

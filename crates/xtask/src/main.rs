@@ -10,6 +10,7 @@ mod bench;
 mod boot;
 mod cgroup;
 mod cli;
+mod crash;
 mod demo;
 mod down;
 mod failure;
