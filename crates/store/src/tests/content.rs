@@ -10,7 +10,7 @@ use super::simulated::Simulated;
 use crate::engine::Engine;
 use crate::read::ReadTx;
 use crate::subject::{Erasures, nowhere};
-use crate::{Error, Options, Record, Table, WriteError, writer};
+use crate::{Anchor, Error, Options, Record, Table, WriteError, writer};
 
 /// The tables that proofs use.
 pub(crate) const TABLES: [Table; 2] = [Table::new("t"), Table::new("u")];
@@ -63,7 +63,19 @@ pub(crate) fn key() -> Key {
 
 /// Opens the store on `disk`, without a thread to write.
 pub(crate) fn open(disk: &Arc<Simulated>) -> Result<Engine, Error> {
-    Engine::open(disk.clone(), &key(), options())
+    open_with(disk, None)
+}
+
+/// The same, held against an anchor.
+pub(crate) fn open_with(
+    disk: &Arc<Simulated>,
+    anchor: Option<&Arc<dyn Anchor>>,
+) -> Result<Engine, Error> {
+    let options = Options {
+        anchor: anchor.cloned(),
+        ..options()
+    };
+    Engine::open(disk.clone(), &key(), options)
 }
 
 /// Reads as [`crate::Store::read`] does.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::anchored::{Known, Memory};
 use super::content::{self, Change, Model, abandon, change, key, options, same, write};
 use super::dice::{Dice, Repeatable};
 use super::image::Image;
@@ -89,7 +90,16 @@ impl History {
             cache_bytes: life.cache_bytes,
             ..options()
         };
-        let engine = Store::make(disk.clone(), &key(), options.clone()).unwrap();
+        drop(Store::make(disk.clone(), &key(), options.clone()).unwrap());
+        // A new file gets its name after a sync of all that it holds, and its anchor after that.
+        let mut log = disk.take_log();
+        let start = log.len();
+        let options = Options {
+            anchor: Some(Memory::knowing(None, &disk)),
+            ..options
+        };
+        disk.tell(Event::Certain(0));
+        let engine = Engine::open(disk.clone(), &key(), options.clone()).unwrap();
         let mut recorder = Recorder {
             disk,
             engine: Some(engine),
@@ -97,16 +107,12 @@ impl History {
             states: vec![Arc::default()],
             now: 0,
         };
-        // A new file gets its name after a sync of all that it holds.
-        let mut log = recorder.disk.take_log();
-        let start = log.len();
         let lies = match life.weather {
             Weather::Lying => dice.pick(&[10, 30, 60]),
             _ => 0,
         };
         let misfortune = Dice::new(dice.next());
         recorder.disk.misbehave(0, life.sabotage, misfortune);
-        recorder.disk.tell(Event::Certain(0));
         for commit in 0..life.commits {
             if commit == HONEST && lies > 0 {
                 let misfortune = Dice::new(dice.next());
@@ -142,6 +148,11 @@ impl History {
             Event::Certain(state) => Some(&self.states[*state]),
             _ => None,
         })
+    }
+
+    /// What the anchor knows before event `point`.
+    pub(crate) fn known(&self, point: usize) -> Known {
+        Known::exactly(None).after(&self.log[..point])
     }
 
     /// How many syncs failed.
@@ -301,7 +312,8 @@ fn outcome(
     Some(stored)
 }
 
-fn changes(life: &Life, dice: &mut Dice) -> Vec<Change> {
+/// Some changes, as one caller makes them.
+pub(crate) fn changes(life: &Life, dice: &mut Dice) -> Vec<Change> {
     (0..1 + dice.below(3))
         .map(|_| {
             let key = vec![b'k'; 1 + dice.below(KEYS)];

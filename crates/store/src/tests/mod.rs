@@ -6,9 +6,11 @@
     reason = "tests"
 )]
 
+mod anchored;
 mod behaviour;
 mod canary;
 mod content;
+mod copies;
 mod damage;
 pub(crate) mod dice;
 mod disk;
@@ -22,6 +24,7 @@ mod loss;
 mod mutation;
 mod needles;
 mod offline;
+mod older;
 mod pair;
 mod power;
 mod proof;

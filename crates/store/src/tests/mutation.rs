@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::anchored::Memory;
 use super::content::{self, Found, Model, TABLES, abandon, change, same, write};
 use super::dice::{Dice, Repeatable};
 use super::history::{History, Life, Weather};
 use super::image::{Image, SECTOR};
 use super::proof::{Proof, Tally};
 use super::simulated::{Event, Simulated};
-use crate::Error;
 use crate::engine::Engine;
 use crate::layout::BLOCK_BYTES;
+use crate::{Anchor, Error, Mark};
 
 /// Cases that change the same file.
 const CASES_PER_FILE: u64 = 256;
@@ -25,6 +26,8 @@ struct Victim {
     image: Image,
     /// What it holds.
     model: Arc<Model>,
+    /// What the anchor knows.
+    newest: Option<Mark>,
     /// What it held before.
     older: Vec<Arc<Model>>,
     /// Every place that was ever written, with all that it held, oldest first.
@@ -66,6 +69,7 @@ impl Victim {
         Self {
             image: history.last(),
             model: Arc::clone(history.states.last().unwrap()),
+            newest: history.known(history.log.len()).newest(),
             older: history.acknowledged().cloned().collect(),
             versions,
             written,
@@ -201,12 +205,20 @@ fn refused(error: &Error) -> Result<(), String> {
     }
 }
 
-/// The state that may be found: without an anchor, damage to the newest commit can bring back an
+/// The state that may be found: without an `anchor`, damage to the newest commit can bring back an
 /// older one, but never a mixture.
-fn state<'v>(found: &Found, victim: &'v Victim, tally: &mut Tally) -> Option<&'v Model> {
+fn state<'v>(
+    found: &Found,
+    victim: &'v Victim,
+    anchored: bool,
+    tally: &mut Tally,
+) -> Option<&'v Model> {
     if same(found, &victim.model) {
         *tally.entry("right").or_default() += 1;
         return Some(&victim.model);
+    }
+    if anchored {
+        return None;
     }
     let older = victim.older.iter().find(|state| same(found, state))?;
     *tally.entry("older").or_default() += 1;
@@ -215,7 +227,11 @@ fn state<'v>(found: &Found, victim: &'v Victim, tally: &mut Tally) -> Option<&'v
 
 fn look(image: Image, victim: &Victim, dice: &mut Dice, tally: &mut Tally) -> Result<(), String> {
     let disk = Simulated::holding(image);
-    let engine = match content::open(&disk) {
+    let anchor = dice
+        .percent(50)
+        .then(|| Memory::knowing(victim.newest, &disk));
+    let anchor = anchor.as_ref();
+    let engine = match content::open_with(&disk, anchor) {
         Ok(engine) => engine,
         Err(error) => {
             *tally.entry("refused").or_default() += 1;
@@ -223,24 +239,32 @@ fn look(image: Image, victim: &Victim, dice: &mut Dice, tally: &mut Tally) -> Re
         }
     };
     let model = match content::content(&engine) {
-        Ok(found) => Some(state(&found, victim, tally).ok_or("WRONG content")?),
+        Ok(found) => Some(state(&found, victim, anchor.is_some(), tally).ok_or("WRONG content")?),
         Err(error) => {
             *tally.entry("refused_in_part").or_default() += 1;
             refused(&error)?;
-            look_up(&engine, victim, dice)?;
+            look_up(&engine, victim, anchor.is_some(), dice)?;
             None
         }
     };
     if dice.percent(20) {
-        return go_on(engine, &disk, model, dice);
+        return go_on(engine, &disk, anchor, model, dice);
     }
     abandon(engine);
     Ok(())
 }
 
 /// Point reads take other paths, and go on where a block elsewhere is damaged.
-fn look_up(engine: &Engine, victim: &Victim, dice: &mut Dice) -> Result<(), String> {
-    let mut states: Vec<&Arc<Model>> = victim.older.iter().chain([&victim.model]).collect();
+fn look_up(
+    engine: &Engine,
+    victim: &Victim,
+    anchored: bool,
+    dice: &mut Dice,
+) -> Result<(), String> {
+    let mut states = vec![&victim.model];
+    if !anchored {
+        states.extend(&victim.older);
+    }
     for _ in 0..LOOKUPS {
         let table = dice.below(TABLES.len());
         let key = vec![b'k'; 1 + dice.below(12)];
@@ -267,6 +291,7 @@ fn look_up(engine: &Engine, victim: &Victim, dice: &mut Dice) -> Result<(), Stri
 fn go_on(
     engine: Engine,
     disk: &Arc<Simulated>,
+    anchor: Option<&Arc<dyn Anchor>>,
     model: Option<&Model>,
     dice: &mut Dice,
 ) -> Result<(), String> {
@@ -280,7 +305,7 @@ fn go_on(
         change(next, &changes);
     }
     match (
-        content::open(disk).and_then(|engine| content::content(&engine)),
+        content::open_with(disk, anchor).and_then(|engine| content::content(&engine)),
         next,
     ) {
         (Ok(found), Some(next)) if !same(&found, &next) => {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::anchored::{Known, Memory};
 use super::content::{self, Found, Model, abandon, change, same, write};
 use super::dice::{Dice, Repeatable};
 use super::history::{History, Life, Weather};
@@ -10,8 +11,8 @@ use super::image::Image;
 use super::loss::lose_power;
 use super::proof::{Proof, Tally};
 use super::simulated::{Event, Fault, Sabotage, Simulated};
-use crate::Error;
 use crate::engine::Engine;
+use crate::{Anchor, Error};
 
 /// Cases that cut the same recorded life.
 pub(super) const CASES_PER_LIFE: u64 = 256;
@@ -37,6 +38,8 @@ pub(super) struct Moment<'l> {
     /// What it may have.
     pending: &'l [Event],
     allowed: Allowed,
+    /// What the anchor may know, where there is one.
+    known: Option<Known>,
 }
 
 /// What is known of `log` before event `point`. `start` is the disk before all of it, on which
@@ -90,6 +93,7 @@ fn moment<'l>(
             states: found,
             lied,
         },
+        known: None,
     }
 }
 
@@ -100,13 +104,14 @@ pub(super) fn cut(history: &History, dice: &mut Dice, tally: &mut Tally) -> Resu
         states: Vec::new(),
         lied: false,
     };
-    let moment = moment(
+    let mut moment = moment(
         &Image::default(),
         &none,
         &history.log,
         &history.states,
         point,
     );
+    moment.known = dice.percent(50).then(|| history.known(point));
     let lied = if moment.allowed.lied {
         ", after lies"
     } else {
@@ -129,14 +134,17 @@ fn after(
         durable,
         pending,
         allowed,
+        known,
     } = moment;
     let image = lose_power(&durable, pending, dice);
     let disk = Simulated::holding(image.clone());
+    let known = known.map(|known| known.lose_power(dice));
+    let anchor = known.map(|mark| Memory::knowing(mark, &disk));
     let again = cuts < CUTS && dice.percent(AGAIN);
     if allowed.lied {
         *tally.entry("lied").or_default() += 1;
     }
-    let Some((engine, found)) = recover(&disk, &allowed, dice, tally)? else {
+    let Some((engine, found)) = recover(&disk, anchor.as_ref(), &allowed, dice, tally)? else {
         *tally.entry("refused_after_lies").or_default() += 1;
         return Ok(());
     };
@@ -147,7 +155,7 @@ fn after(
     let mut states = vec![Arc::clone(&allowed.states[which])];
     disk.tell(Event::Certain(0));
     if dice.percent(if again { 50 } else { 15 }) {
-        match go_on(engine, &disk, &states[0], dice, tally)? {
+        match go_on(engine, &disk, anchor.as_ref(), &states[0], dice, tally)? {
             Ok(next) => states.push(next),
             // A block that the disk had lied about was needed only now.
             Err(error) if allowed.lied && is_damage(&error) => {
@@ -168,7 +176,8 @@ fn after(
     *tally.entry("cut_again").or_default() += 1;
     let log = disk.take_log();
     let point = dice.below(log.len() + 1);
-    let moment = self::moment(&image, &allowed, &log, &states, point);
+    let mut moment = self::moment(&image, &allowed, &log, &states, point);
+    moment.known = known.map(|mark| Known::exactly(mark).after(&log[..point]));
     after(moment, history, cuts + 1, dice, tally)
         .map_err(|why| format!("cut {} at event {point}: {why}", cuts + 1))
 }
@@ -177,6 +186,7 @@ fn after(
 /// `None` where the disk had lied, and the store says that it is damaged.
 fn recover(
     disk: &Arc<Simulated>,
+    anchor: Option<&Arc<dyn Anchor>>,
     allowed: &Allowed,
     dice: &mut Dice,
     tally: &mut Tally,
@@ -190,7 +200,7 @@ fn recover(
         disk.fail(fault, from, from + 1 + dice.below(2));
     }
     let attempt = || {
-        let engine = content::open(disk)?;
+        let engine = content::open_with(disk, anchor)?;
         let found = content::content(&engine)?;
         Ok((engine, found))
     };
@@ -213,7 +223,10 @@ fn recover(
 fn is_damage(error: &Error) -> bool {
     matches!(
         error,
-        Error::Damaged { .. } | Error::DamagedHeader | Error::Truncated { .. }
+        Error::Damaged { .. }
+            | Error::DamagedHeader
+            | Error::Truncated { .. }
+            | Error::RolledBack { .. }
     )
 }
 
@@ -221,6 +234,7 @@ fn is_damage(error: &Error) -> bool {
 fn go_on(
     engine: Engine,
     disk: &Arc<Simulated>,
+    anchor: Option<&Arc<dyn Anchor>>,
     state: &Arc<Model>,
     dice: &mut Dice,
     tally: &mut Tally,
@@ -242,7 +256,7 @@ fn go_on(
     } else {
         drop(engine);
     }
-    match content::open(disk).and_then(|engine| content::content(&engine)) {
+    match content::open_with(disk, anchor).and_then(|engine| content::content(&engine)) {
         Ok(found) if same(&found, &next) => Ok(Ok(Arc::new(next))),
         Ok(_) => Err("LOST: what was written after recovery".into()),
         Err(error) => Ok(Err(error)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::image::Image;
 use super::loss;
+use crate::Mark;
 use crate::medium::Medium;
 
 /// Bytes that a file system allocates at once, for [`Fault::FullWhereNew`].
@@ -32,6 +33,10 @@ pub(crate) enum Event {
     Trying(usize),
     /// The test's own mark: this state, and no other, is to be found.
     Certain(usize),
+    /// The anchor was told of a commit.
+    Anchored(Mark),
+    /// The anchor was asked not to lose what it was told.
+    AnchorSettled,
 }
 
 /// How calls fail.

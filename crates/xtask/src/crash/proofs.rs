@@ -37,6 +37,20 @@ pub(super) const PROOFS: &[Proof] = &[
         share: 10_240,
     },
     Proof {
+        name: "rollback",
+        about: "older copies of the whole file: each is refused, or accepted when told to",
+        test: "tests::older::proof_rollback",
+        cases: 10_000,
+        share: 1280,
+    },
+    Proof {
+        name: "copies",
+        about: "copies made while commits go on, in full and of changes: each is its own commit",
+        test: "tests::copies::proof_copies",
+        cases: 10_000,
+        share: 500,
+    },
+    Proof {
         name: "kill",
         about: "`kill -9` under load and while opening: nothing acknowledged is lost",
         test: "tests::kill::proof_kill",
