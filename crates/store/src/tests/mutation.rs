@@ -12,6 +12,7 @@ use super::history::{History, Life, Weather};
 use super::image::{Image, SECTOR};
 use super::proof::{Proof, Tally};
 use super::simulated::{Event, Simulated};
+use super::stale::Careless;
 use crate::engine::Engine;
 use crate::layout::BLOCK_BYTES;
 use crate::{Anchor, Error, Mark};
@@ -316,9 +317,8 @@ fn go_on(
     }
 }
 
-#[test]
-fn proof_mutation() {
-    let mut proof = Proof::of("mutation", 4000);
+/// Runs the proof.
+fn prove(proof: &mut Proof) {
     let seed = proof.seed;
     let mut victim: Option<(u64, Victim)> = None;
     proof.run(|number, dice, tally| {
@@ -331,5 +331,19 @@ fn proof_mutation() {
         let (image, how) = victim.mutate(dice);
         look(image, victim, dice, tally).map_err(|why| format!("{how}: {why}"))
     });
+}
+
+#[test]
+fn proof_mutation() {
+    let mut proof = Proof::of("mutation", 4000);
+    prove(&mut proof);
     proof.finish();
+}
+
+#[test]
+fn a_store_that_takes_stale_blocks_is_found_out() {
+    let _careless = Careless::begin();
+    let mut proof = Proof::fixed("stale", 2000);
+    prove(&mut proof);
+    assert!(proof.failed() > 0);
 }
