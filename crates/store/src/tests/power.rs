@@ -154,7 +154,7 @@ fn after(
     };
     let mut states = vec![Arc::clone(&allowed.states[which])];
     disk.tell(Event::Certain(0));
-    if dice.percent(if again { 50 } else { 15 }) {
+    if dice.percent(if again { 50 } else { 8 }) {
         match go_on(engine, &disk, anchor.as_ref(), &states[0], dice, tally)? {
             Ok(next) => states.push(next),
             // A block that the disk had lied about was needed only now.
