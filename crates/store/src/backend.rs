@@ -41,7 +41,9 @@ impl Backend {
         operation: impl FnOnce(&Vault) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let alive = self.alive.read().unwrap_or_else(PoisonError::into_inner);
-        let result = if *alive {
+        // After a failed sync the next one succeeds without what was lost: the engine's own closing
+        // would make that durable, settled, for good.
+        let result = if *alive && self.failure.get().is_none() {
             operation(&self.vault)
         } else {
             Err(Error::Interrupted)
