@@ -7,30 +7,27 @@ use crate::error::Error;
 use crate::layout::{Block, slot_copies, slot_of};
 use crate::mark::Mark;
 use crate::slot::Root;
-use crate::vault::{State, Vault};
+use crate::vault::{Ending, State, Vault};
 
 /// Blocks that a commit writes at most (4 MiB) before it syncs twice instead of once. Opening after
 /// a crash reads the last commit's blocks again, unless it synced twice.
 const UNSETTLED_BLOCKS_MAX: u64 = 1024;
 
 impl Vault {
-    /// Lets the next sync pass without reaching the disk, and counts the transaction that it ends
-    /// as number `commits`. The engine's two-phase commit syncs twice
-    /// so that no state between the two can be torn; here each generation is whole or not there, so
-    /// the second sync carries both. Call [`Self::finish`] once the engine's commit has returned.
-    pub(crate) fn expect_two_phases(&self, commits: u64) {
-        self.lock().first_phase = Some(commits);
+    /// Lets the syncs of the engine's commit pass until it has written what makes it valid: its
+    /// two-phase commit syncs before as well, so that no state between the two can be torn, but here
+    /// each generation is whole or not there. What makes it valid also raises the count of
+    /// transactions to `commits`. Call [`Self::finish`] once the engine's commit has returned.
+    pub(crate) fn expect_commit(&self, commits: u64) {
+        let mut state = self.lock();
+        let primary = state.primary();
+        state.ending = Some(Ending { commits, primary });
     }
 
     /// Returns once everything written will survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        if self.frozen.is_some() {
-            return Ok(());
-        }
         let mut state = self.lock();
-        if let Some(commits) = state.first_phase.take() {
-            state.root.commits = commits;
-            state.changed = true;
+        if self.frozen.is_some() || state.ending.is_some() {
             return Ok(());
         }
         self.commit(&mut state, false)
@@ -38,7 +35,10 @@ impl Vault {
 
     /// Makes sure that the engine's commit is durable, however often it synced.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        self.lock().first_phase = None;
+        if self.lock().ending.take().is_some() {
+            let message = "the engine committed without saying so";
+            return Err(Error::Inconsistent(message.into()));
+        }
         self.sync()
     }
 

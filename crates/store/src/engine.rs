@@ -70,7 +70,7 @@ impl Opening {
     pub(crate) fn begin_write(&self) -> Result<redb::WriteTransaction, Error> {
         let mut transaction = self.database.begin_write().map_err(Error::engine)?;
         // Quick repair opens after a crash without reading the whole file; it takes two phases,
-        // which cost one sync here (`Vault::expect_two_phases`).
+        // which cost one sync here (`Vault::expect_commit`).
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(true);
         Ok(transaction)
@@ -87,7 +87,7 @@ impl Opening {
         transaction: redb::WriteTransaction,
         number: u64,
     ) -> Result<(), Error> {
-        self.backend.vault().expect_two_phases(number);
+        self.backend.vault().expect_commit(number);
         transaction.commit().map_err(Error::engine)?;
         let finished = self.backend.run(Vault::finish);
         self.newest.overtake();

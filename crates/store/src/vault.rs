@@ -20,6 +20,8 @@ use crate::tree::Tree;
 
 /// Blocks that are looked up and read at once at most; bounds the time that a reader holds up others.
 const RUN_BLOCKS: usize = 64;
+/// Byte of the engine's header that tells the active half.
+const PRIMARY_AT: usize = 9;
 /// Times that a block is looked for again where it was moved while being read.
 const READ_ATTEMPTS: u32 = 4;
 
@@ -45,15 +47,23 @@ pub(crate) struct State {
     pub(crate) next: u64,
     /// Whether the header, the length or the history has changed since the last commit.
     pub(crate) changed: bool,
-    /// Where the next sync is the first of two and need not reach the disk: the number of the
-    /// transaction that it is of.
-    pub(crate) first_phase: Option<u64>,
+    /// The transaction that the engine is committing.
+    pub(crate) ending: Option<Ending>,
     /// Generations that are being read from outside, and by how many.
     pub(crate) pins: BTreeMap<u64, usize>,
     /// Blocks that an older data key seals, nodes among them.
     pub(crate) outdated: u64,
     /// The leaf from which on blocks may be sealed with an older data key.
     pub(crate) renewing: u64,
+}
+
+/// A transaction of the engine's that is being committed.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// Its number.
+    pub(crate) commits: u64,
+    /// The half of the engine's header that is active before.
+    pub(crate) primary: u8,
 }
 
 impl fmt::Debug for Vault {
@@ -77,7 +87,7 @@ impl Vault {
             gather: Gather::default(),
             next: found.newest.saturating_add(1),
             changed: found.forked,
-            first_phase: None,
+            ending: None,
             pins: BTreeMap::new(),
             outdated: found.outdated,
             renewing: 0,
@@ -214,6 +224,10 @@ impl Vault {
         let mut state = self.lock();
         state.root.header[within..within + kept.len()].copy_from_slice(kept);
         state.changed = true;
+        let primary = state.primary();
+        if let Some(ending) = state.ending.take_if(|ending| ending.primary != primary) {
+            state.root.commits = ending.commits;
+        }
         Ok(())
     }
 
@@ -294,6 +308,11 @@ impl Vault {
 }
 
 impl State {
+    /// Which half of the engine's header is active (redb's file format: the lowest bit of byte 9).
+    pub(crate) fn primary(&self) -> u8 {
+        self.root.header[PRIMARY_AT] & 1
+    }
+
     /// Seals a logical block's new content for the generation under way.
     pub(crate) fn write(&mut self, vault: &Vault, block: u64, plain: &Block) -> Result<(), Error> {
         let before = self.tree.get(block, &vault.fetch())?;

@@ -164,7 +164,7 @@ fn gather(
     while batch.len() < BATCH_WRITES {
         match queue.try_recv() {
             Ok(next) => batch.push(next),
-            Err(_) if batch.len() < last_batch && waits < GATHER_WAITS_MAX => {
+            Err(TryRecvError::Empty) if batch.len() < last_batch && waits < GATHER_WAITS_MAX => {
                 waits += 1;
                 std::thread::sleep(GATHER_WAIT);
             }

@@ -30,7 +30,6 @@ mod power;
 mod proof;
 mod rollback;
 pub(crate) mod simulated;
-mod simulated;
 pub(crate) mod stale;
 mod subjects;
 mod subjects_crash;
