@@ -49,7 +49,10 @@ impl Backend {
             Err(Error::Interrupted)
         };
         result.inspect_err(|error| {
-            self.failure.get_or_init(|| error.clone());
+            // That is a refusal: nothing was begun.
+            if !matches!(error, Error::TooManyDataKeys) {
+                self.failure.get_or_init(|| error.clone());
+            }
         })
     }
 
