@@ -197,7 +197,7 @@ mod tests {
     fn superblock(sequence: u32) -> Superblock {
         let keys = [1, 3].map(|epoch| DataKey {
             epoch,
-            key: Zeroizing::new([epoch as u8; KEY_BYTES]),
+            key: Zeroizing::new([epoch.to_le_bytes()[0]; KEY_BYTES]),
         });
         Superblock {
             file: [3; FILE_ID_BYTES],

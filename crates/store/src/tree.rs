@@ -122,10 +122,11 @@ impl Tree {
             let node = Node::from_bytes(fetch(Place::Node { level, index }, &entry)?);
             self.keep(level, index, node, false);
         }
-        Ok(self.nodes.get_mut(&(level, index)).map(|cached| {
+        let mut cached = self.nodes.get_mut(&(level, index));
+        if let Some(cached) = &mut cached {
             cached.used = now;
-            cached
-        }))
+        }
+        Ok(cached)
     }
 
     /// As [`Self::load`], for a change; a node that is not there is made.
