@@ -16,7 +16,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The value behind `name` in the document.
 fn documented(name: &str) -> String {
-    let line = include_str!("../../FORMAT-subjects.md.part")
+    let line = include_str!("../../FORMAT.md")
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
     line.unwrap().to_owned()

@@ -122,7 +122,7 @@ fn a_task_that_is_told_to_stop_stops() {
 
 /// The value behind `name` in the format's description.
 fn documented(name: &str) -> String {
-    let line = include_str!("../../../FORMAT-snapshot.md.part")
+    let line = include_str!("../../../FORMAT.md")
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
     line.unwrap().to_owned()
