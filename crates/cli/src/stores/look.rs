@@ -86,11 +86,11 @@ pub(crate) async fn verify(chosen: &Chosen, places: &Places, json: bool) -> Resu
 
 fn verified_text(path: &Path, verified: &Verified) -> String {
     format!(
-        "{}: all is well. {} blocks and {} records in {} tables were opened.\nThe last commit is number {}, of {}.",
+        "{}: all is well. Opened: blocks {}, tables {}, records {}.\nThe last commit is number {}, of {}.",
         path.display(),
         verified.blocks,
-        verified.records,
         verified.tables,
+        verified.records,
         verified.mark.generation,
         verified.mark.when()
     )
