@@ -27,10 +27,19 @@ impl Vault {
     /// Returns once everything written will survive a power cut.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         let mut state = self.lock();
-        if self.frozen.is_some() || state.ending.is_some() {
+        if self.frozen.is_some() || state.ending.is_some() || state.nascent {
             return Ok(());
         }
         self.commit(&mut state, false)
+    }
+
+    /// Makes what the engine has written durable, once it can open that. What it syncs before, while
+    /// it makes a new store, never comes to be on the disk.
+    pub(crate) fn born(&self) -> Result<(), Error> {
+        if !std::mem::take(&mut self.lock().nascent) {
+            return Ok(());
+        }
+        self.sync()
     }
 
     /// Makes sure that the engine's commit is durable, however often it synced.
@@ -44,7 +53,7 @@ impl Vault {
 
     /// Ends the use of the file: what is on the disk then needs no check on opening.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        if self.frozen.is_some() {
+        if self.frozen.is_some() || self.lock().nascent {
             return Ok(());
         }
         self.commit(&mut self.lock(), true)?;

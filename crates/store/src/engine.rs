@@ -57,6 +57,7 @@ impl Opening {
                 let cause = backend.failure().cloned();
                 cause.unwrap_or(Error::engine(error))
             })?;
+        backend.run(Vault::born)?;
         Ok(Self {
             newest: Newest::default(),
             database,

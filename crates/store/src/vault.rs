@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) changed: bool,
     /// The transaction that the engine is committing.
     pub(crate) ending: Option<Ending>,
+    /// Whether the engine has not yet written a first state that it can open.
+    pub(crate) nascent: bool,
     /// Generations that are being read from outside, and by how many.
     pub(crate) pins: BTreeMap<u64, usize>,
     /// Blocks that an older data key seals, nodes among them.
@@ -88,6 +90,7 @@ impl Vault {
             next: found.newest.saturating_add(1),
             changed: found.forked,
             ending: None,
+            nascent: root.blocks == 0,
             pins: BTreeMap::new(),
             outdated: found.outdated,
             renewing: 0,
