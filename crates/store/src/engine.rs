@@ -47,7 +47,11 @@ impl Opening {
         if forked {
             // Before anything else is: were the anchor to know of it first, no copy would be right.
             vault.sync()?;
-            vault.settle()?;
+            if let Some(anchor) = &options.anchor {
+                // Once more, since a commit does not depend on it, and this does.
+                anchor.advance(&vault.mark())?;
+                anchor.settle()?;
+            }
         }
         let backend = Arc::new(Backend::new(vault));
         let database = redb::Builder::new()

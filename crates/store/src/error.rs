@@ -264,6 +264,33 @@ pub enum Error {
     /// A long task was told to stop.
     #[error("stopped before the end, as was asked: nothing is harmed, begin again to go on")]
     Stopped,
+    /// The TPM's counter moved since the anchor was written.
+    #[error(
+        "the anchor that says which copy of the store is the newest is itself an older one, or gone: \
+         the TPM counted {openings} more times that the store was opened, and what was stored then \
+         would be lost; put the newest store and the anchor that belongs to it back, or accept this \
+         copy with `casemate store accept`"
+    )]
+    AnchorPutBack {
+        /// How often the store was opened since, as the TPM has it.
+        openings: u64,
+    },
+    /// The anchor is bound to a counter of a TPM, and there is none.
+    #[error(
+        "the anchor that says which copy of the store is the newest is bound to a counter of this \
+         machine's TPM, which cannot be read: this copy may be an older one and lack what was \
+         stored since; turn the TPM on again or mend it (`systemctl status casemate-counter@*`), \
+         or accept this copy with `casemate store accept`"
+    )]
+    CounterMissing,
+    /// The anchor is bound to another counter than the TPM has.
+    #[error(
+        "the anchor that says which copy of the store is the newest is bound to another counter than \
+         this machine's TPM has, as when the TPM was cleared or the disk is from another machine: \
+         this copy may be an older one and lack what was stored since; put the right one back, or \
+         accept this copy with `casemate store accept`"
+    )]
+    CounterForeign,
     /// The writer has stopped.
     #[error("the store is shut down: this write was not stored")]
     Closed,

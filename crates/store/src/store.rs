@@ -99,7 +99,8 @@ impl Store {
     /// [`Error::InUse`] where another process has it open, [`Error::NoSpace`], [`Error::Io`].
     /// Where [`Options::anchor`] or [`Options::receipts`] know better: [`Error::RolledBack`],
     /// [`Error::Forked`], [`Error::Replaced`], [`Error::Gone`], [`Error::AnchorMissing`],
-    /// [`Error::AnchorDamaged`], [`Error::AnchorKey`], [`Error::AnchorUnsupported`].
+    /// [`Error::AnchorDamaged`], [`Error::AnchorKey`], [`Error::AnchorUnsupported`],
+    /// [`Error::AnchorPutBack`], [`Error::CounterMissing`], [`Error::CounterForeign`].
     /// Of the key table: [`Error::KeysMissing`], [`Error::KeysDamaged`], [`Error::KeysWrongKey`],
     /// [`Error::KeysOfAnother`], [`Error::KeysUnsupported`].
     pub fn open(path: &Path, key: &Key, options: Options) -> Result<Self, Error> {

@@ -41,6 +41,11 @@ pub(crate) fn admit(
                     (advanced, _) => advanced?,
                 }
             }
+            if let Some(anchor) = &options.anchor
+                && writable
+            {
+                anchor.open()?;
+            }
             return Ok(Admitted::Newest);
         }
         Err(refused) => refused,
@@ -52,6 +57,9 @@ pub(crate) fn admit(
         | Error::AnchorMissing { .. }
         | Error::AnchorDamaged
         | Error::AnchorKey
+        | Error::AnchorPutBack { .. }
+        | Error::CounterMissing
+        | Error::CounterForeign
             if options.accept_rollback && writable =>
         {
             tracing::warn!("accepted, as was asked for: {refused}");

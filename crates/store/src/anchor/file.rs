@@ -8,8 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::geteuid;
 use secret::Key;
+use tpm::Count;
 
 use super::Anchor;
+use super::count::compare;
 use super::record::{RECORD_BYTES, Record, Seal};
 use super::slots::{Held, newest};
 use crate::error::Error;
@@ -26,9 +28,14 @@ const SLOTS_AT: [u64; 2] = [0, 4096];
 ///
 /// It tells an older copy from the newest as long as no one puts back the anchor together with it.
 /// After a power cut it may be older than the store by what was advanced since it last settled.
+///
+/// Where the machine has a TPM, the anchor is bound to a counter there ([`Self::counted`]), and one
+/// that is put back is refused as well.
 #[derive(Debug)]
 pub struct FileAnchor {
     path: PathBuf,
+    /// What the TPM's counter said before this opening.
+    read: Option<Count>,
     state: Mutex<State>,
 }
 
@@ -39,6 +46,8 @@ struct State {
     file: Option<File>,
     /// The newest record's sequence number.
     sequence: u64,
+    /// The newest record, where one is known.
+    newest: Option<Record>,
     /// The slot whose record is durable, which is not written until the other one is too.
     stable: u8,
     /// Whether the other slot was written since.
@@ -55,13 +64,33 @@ impl FileAnchor {
             seal: Seal::new(key)?,
             file: None,
             sequence: 0,
+            newest: None,
             stable: 0,
             ahead: false,
         };
         Ok(Self {
             path: path.into(),
+            read: None,
             state: Mutex::new(state),
         })
+    }
+
+    /// As [`Self::new`], bound to a counter of the TPM of which `read` is the value, if there is
+    /// one. The anchor is then [`Error::AnchorPutBack`] where the counter has gone past it, and
+    /// [`Error::CounterMissing`] or [`Error::CounterForeign`] where it is bound to one and that is
+    /// not the one given. Once the store serves, the counter is to move to [`Count::next`]; until
+    /// then the opening counts as one that failed.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn counted(path: &Path, key: &Key, read: Option<Count>) -> Result<Self, Error> {
+        let anchor = Self::new(path, key)?;
+        Ok(Self { read, ..anchor })
+    }
+
+    /// What this opening notes of the counter.
+    fn counter(&self) -> Option<Count> {
+        self.read.map(Count::next)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -93,6 +122,7 @@ impl FileAnchor {
         let record = Record {
             sequence: 1,
             mark: *mark,
+            counter: self.counter(),
         };
         // Both slots, so that the file never grows again and no disk is too full for it.
         write(&file, &state.seal, &record, 0)?;
@@ -104,6 +134,7 @@ impl FileAnchor {
             .map_err(failed)?;
         state.file = Some(file);
         state.sequence = record.sequence;
+        state.newest = Some(record);
         Ok(())
     }
 }
@@ -112,6 +143,7 @@ impl State {
     /// Reads what is on the disk. Where no record opens it is ready to be overwritten.
     fn load(&mut self, path: &Path) -> Result<Option<Held>, Error> {
         (self.file, self.sequence, self.stable, self.ahead) = (None, 0, 0, false);
+        self.newest = None;
         let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -126,6 +158,7 @@ impl State {
         if let Some(held) = held {
             self.sequence = held.record.sequence;
             self.stable = held.slot;
+            self.newest = Some(held.record);
         }
         Ok(held)
     }
@@ -143,6 +176,7 @@ impl State {
 impl Anchor for FileAnchor {
     fn read(&self, _file: &[u8; MARK_ID_BYTES]) -> Result<Option<Mark>, Error> {
         let held = self.lock().load(&self.path)?;
+        compare(held.and_then(|held| held.record.counter), self.read)?;
         Ok(held.map(|held| held.record.mark))
     }
 
@@ -162,15 +196,39 @@ impl Anchor for FileAnchor {
         let record = Record {
             sequence: state.sequence.saturating_add(1),
             mark: *mark,
+            counter: self.counter(),
         };
         write(file, &state.seal, &record, 1 - state.stable)?;
         state.sequence = record.sequence;
+        state.newest = Some(record);
         state.ahead = true;
         Ok(())
     }
 
     fn settle(&self) -> Result<(), Error> {
         self.lock().settle()
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        let Some(counter) = self.counter() else {
+            return Ok(());
+        };
+        let mut state = self.lock();
+        if let Some(newest) = state.newest
+            && newest.counter != Some(counter)
+            && let Some(file) = &state.file
+        {
+            let record = Record {
+                sequence: newest.sequence.saturating_add(1),
+                counter: Some(counter),
+                ..newest
+            };
+            write(file, &state.seal, &record, 1 - state.stable)?;
+            state.sequence = record.sequence;
+            state.newest = Some(record);
+            state.ahead = true;
+        }
+        state.settle()
     }
 
     fn rekey(&self, key: &Key) -> Result<(), Error> {
@@ -187,6 +245,7 @@ impl Anchor for FileAnchor {
             write(file, &seal, &record, 1 - held.slot)?;
             sync(file)?;
             state.sequence = record.sequence;
+            state.newest = Some(record);
             state.stable = 1 - held.slot;
         }
         state.seal = seal;

@@ -1,6 +1,7 @@
 //! What is known of a store outside its file, so that an older copy of the whole file is noticed.
 
 mod admit;
+mod count;
 mod file;
 mod judge;
 mod record;
@@ -51,6 +52,16 @@ pub trait Anchor: Debug + Send + Sync {
     /// # Errors
     /// Where that could not be brought about.
     fn settle(&self) -> Result<(), Error>;
+
+    /// Takes note, durably, that the store is open from here. The store calls it once it has let
+    /// a copy pass, and before anything is committed. Only an anchor that counts openings has
+    /// something to do; one that is not told would then take the next copy for an older one.
+    ///
+    /// # Errors
+    /// Where it could not be noted: the store must not be opened.
+    fn open(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Makes `key` the store's key for the anchor too, durably. The store calls it before it changes
     /// over itself: until the next [`Self::advance`] the former key has to open the anchor as well,

@@ -5,6 +5,7 @@ use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use secret::{KEY_BYTES, Key};
 use sha2::{Digest as _, Sha256};
+use tpm::Count;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -15,8 +16,10 @@ use crate::mark::{MARK_ID_BYTES, Mark};
 pub(super) const RECORD_BYTES: usize = 512;
 /// What a record begins with.
 const MAGIC: [u8; 8] = *b"\x89CSMA\r\n\x1a";
-/// The format's version.
+/// The format's version of a record without a counter.
 const VERSION: u16 = 1;
+/// That of one with a counter, which a release that knows of none refuses.
+const COUNTED_VERSION: u16 = 2;
 /// XChaCha20-Poly1305 under a key by HKDF-SHA-256.
 const SUITE: u8 = 1;
 /// What tells the anchor's key from whatever else comes of the credential key.
@@ -25,8 +28,9 @@ const KEY_LABEL: &[u8] = b"casemate store anchor 1";
 const HEAD_BYTES: usize = 32;
 /// Bytes that are sealed: sequence number, lineage, generation, time.
 const PLAIN_BYTES: usize = 8 + MARK_ID_BYTES + 8 + 8;
+/// Bytes that are sealed where there is a counter: besides, its index, first value and value.
+const COUNTED_BYTES: usize = PLAIN_BYTES + 4 + 8 + 8;
 const SEALED_AT: usize = HEAD_BYTES + NONCE_BYTES;
-const TAG_AT: usize = SEALED_AT + PLAIN_BYTES;
 /// Where the checksum lies, over all that is before it.
 pub(super) const CHECK_AT: usize = RECORD_BYTES - 32;
 
@@ -37,6 +41,8 @@ pub(super) struct Record {
     pub(super) sequence: u64,
     /// The newest commit that was known.
     pub(super) mark: Mark,
+    /// What the TPM's counter comes to once this opening has succeeded.
+    pub(super) counter: Option<Count>,
 }
 
 /// Why the bytes in a slot are no record.
@@ -79,20 +85,30 @@ impl Seal {
         slot: u8,
         nonce: [u8; NONCE_BYTES],
     ) -> Result<[u8; RECORD_BYTES], Error> {
-        let Record { sequence, mark } = record;
+        let Record {
+            sequence,
+            mark,
+            counter,
+        } = record;
+        let (version, plain_bytes) = form(counter.is_some());
         let mut out = [0; RECORD_BYTES];
         out[..8].copy_from_slice(&MAGIC);
-        out[8..10].copy_from_slice(&VERSION.to_le_bytes());
+        out[8..10].copy_from_slice(&version.to_le_bytes());
         out[10] = SUITE;
         out[11] = slot;
         out[16..HEAD_BYTES].copy_from_slice(&mark.file);
         out[HEAD_BYTES..SEALED_AT].copy_from_slice(&nonce);
         let (head, rest) = out.split_at_mut(SEALED_AT);
-        let (body, tail) = rest.split_at_mut(PLAIN_BYTES);
+        let (body, tail) = rest.split_at_mut(plain_bytes);
         body[..8].copy_from_slice(&sequence.to_le_bytes());
         body[8..24].copy_from_slice(&mark.lineage);
         body[24..32].copy_from_slice(&mark.generation.to_le_bytes());
-        body[32..].copy_from_slice(&mark.at.to_le_bytes());
+        body[32..40].copy_from_slice(&mark.at.to_le_bytes());
+        if let Some(count) = counter {
+            body[40..44].copy_from_slice(&count.index.to_le_bytes());
+            body[44..52].copy_from_slice(&count.first.to_le_bytes());
+            body[52..].copy_from_slice(&count.value.to_le_bytes());
+        }
         let tag = self
             .cipher
             .encrypt_inout_detached(&XNonce::from(nonce), &head[..HEAD_BYTES], body.into())
@@ -115,20 +131,23 @@ impl Seal {
         }
         let version = u16::from_le_bytes([bytes[8], bytes[9]]);
         let suite = bytes[10];
-        if (version, suite) != (VERSION, SUITE) {
+        if !matches!(version, VERSION | COUNTED_VERSION) || suite != SUITE {
             return Err(Flaw::Unknown { version, suite });
         }
+        let counted = version == COUNTED_VERSION;
         if bytes[11] != slot {
             return Err(Flaw::Damaged);
         }
-        let mut body = [0; PLAIN_BYTES];
-        let buffer = InOutBuf::new(&bytes[SEALED_AT..TAG_AT], &mut body);
+        let (_, plain_bytes) = form(counted);
+        let tag_at = SEALED_AT + plain_bytes;
+        let mut body = [0; COUNTED_BYTES];
+        let buffer = InOutBuf::new(&bytes[SEALED_AT..tag_at], &mut body[..plain_bytes]);
         self.cipher
             .decrypt_inout_detached(
                 &XNonce::from(array(bytes, HEAD_BYTES)),
                 &bytes[..HEAD_BYTES],
                 buffer.map_err(|_| Flaw::Damaged)?,
-                &Tag::from(array(bytes, TAG_AT)),
+                &Tag::from(array(bytes, tag_at)),
             )
             .map_err(|_| Flaw::Key)?;
         Ok(Record {
@@ -139,7 +158,21 @@ impl Seal {
                 generation: u64::from_le_bytes(array(&body, 24)),
                 at: u64::from_le_bytes(array(&body, 32)),
             },
+            counter: counted.then(|| Count {
+                index: u32::from_le_bytes(array(&body, 40)),
+                first: u64::from_le_bytes(array(&body, 44)),
+                value: u64::from_le_bytes(array(&body, 52)),
+            }),
         })
+    }
+}
+
+/// The version of a record with or without a counter, and how many of its bytes are sealed.
+fn form(counted: bool) -> (u16, usize) {
+    if counted {
+        (COUNTED_VERSION, COUNTED_BYTES)
+    } else {
+        (VERSION, PLAIN_BYTES)
     }
 }
 
@@ -170,6 +203,15 @@ pub(super) mod tests {
                 generation: 1214,
                 at: 1_795_183_380,
             },
+            counter: None,
+        }
+    }
+
+    pub(in crate::anchor) fn count(value: u64) -> Count {
+        Count {
+            index: 0x01ae_2849,
+            first: 12,
+            value,
         }
     }
 
@@ -198,15 +240,16 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn any_record_survives(sequence in any::<u64>(), slot in 0_u8..2, nonce in any::<[u8; 24]>(), file in any::<[u8; 16]>(), generation in any::<u64>(), at in any::<u64>()) {
-            let record = Record { sequence, mark: Mark { file, lineage: [3; 16], generation, at } };
+        fn any_record_survives(sequence in any::<u64>(), slot in 0_u8..2, nonce in any::<[u8; 24]>(), file in any::<[u8; 16]>(), generation in any::<u64>(), at in any::<u64>(), value in any::<Option<u64>>()) {
+            let record = Record { sequence, mark: Mark { file, lineage: [3; 16], generation, at }, counter: value.map(count) };
             let bytes = seal().seal(&record, slot, nonce).unwrap();
             prop_assert_eq!(seal().open(&bytes, slot), Ok(record));
         }
 
         #[test]
-        fn what_is_changed_by_who_mends_the_checksum_does_not_open(at in 0..112_usize, bits in 1_u8..) {
-            let mut changed = sealed(8, 1);
+        fn what_is_changed_by_who_mends_the_checksum_does_not_open(at in 0..132_usize, bits in 1_u8..) {
+            let counted = Record { counter: Some(count(57)), ..record(8) };
+            let mut changed = seal().seal(&counted, 1, [7; 24]).unwrap();
             changed[at] ^= bits;
             let check = Sha256::digest(&changed[..CHECK_AT]);
             changed[CHECK_AT..].copy_from_slice(&check);

@@ -118,13 +118,13 @@ mod tests {
             Err(Error::AnchorDamaged)
         ));
         let mut newer = sealed(7, 0);
-        newer[8] = 2;
+        newer[8] = 3;
         let check = Sha256::digest(&newer[..CHECK_AT]);
         newer[CHECK_AT..].copy_from_slice(&check);
         assert!(matches!(
             read([newer, torn]),
             Err(Error::AnchorUnsupported {
-                version: 2,
+                version: 3,
                 suite: 1
             })
         ));

@@ -11,6 +11,7 @@ mod behaviour;
 mod canary;
 mod content;
 mod copies;
+mod counter;
 mod damage;
 pub(crate) mod dice;
 mod disk;
