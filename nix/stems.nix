@@ -3,6 +3,7 @@
   "bots"
   "certs"
   "chat"
+  "counter"
   "dialer"
   "gate"
   "keys"

@@ -95,6 +95,7 @@ in
       type = types.int;
       default = 1024;
     };
+    virtualisation.tpm.enable = flag false;
 
     users.groups = sets (types.submodule { options.members = list types.str; });
   };

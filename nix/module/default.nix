@@ -16,6 +16,7 @@ in
     ./certs.nix
     ./chat.nix
     ./cli.nix
+    ./counter.nix
     ./dialer.nix
     ./gate.nix
     ./keys.nix

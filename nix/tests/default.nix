@@ -11,6 +11,7 @@ lib.mapAttrs' (
   file: _:
   let
     name = lib.removeSuffix ".py" file;
+    script = builtins.readFile (../../vm-tests + "/${file}");
   in
   lib.nameValuePair "vm-${name}" (
     pkgs.testers.runNixOSTest {
@@ -18,8 +19,9 @@ lib.mapAttrs' (
       nodes.machine.imports = [
         module
         ./machine.nix
+        { virtualisation.tpm.enable = lib.hasInfix "\n# boots: qemu-tpm\n" "\n${script}"; }
       ];
-      testScript = builtins.readFile (../../vm-tests + "/${file}");
+      testScript = script;
     }
   )
 ) scripts

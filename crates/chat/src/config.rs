@@ -5,8 +5,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use chat_api::{BotFile, BotName};
-use daemon::Service as _;
+use daemon::{BoxError, Service as _};
 use sandbox::Plan;
+use secret::Credentials;
+use tpm::Count;
 
 use crate::serve::Chat;
 
@@ -30,6 +32,12 @@ pub const ANCHOR_FILE: &str = "chat.anchor";
 
 /// The credential that is the store's key.
 pub const STORE_KEY: &str = "store";
+
+/// The credential that is what the TPM's counter of the store says, empty where there is none.
+const COUNTER: &str = "counter";
+
+/// The file in the unit's `RuntimeDirectory=` that says what was noted of the counter.
+const OPENED_FILE: &str = "opened";
 
 /// The bot that the process was started for.
 ///
@@ -84,19 +92,54 @@ fn kept(given: Option<&OsStr>, among: &str) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
+/// What the TPM's counter of the store said before this start, where the machine has one.
+///
+/// # Errors
+/// When something is handed over and it cannot be read.
+pub fn counter(credentials: &Credentials) -> Result<Option<Count>, BoxError> {
+    let text = match credentials.text(COUNTER) {
+        Ok(text) => text,
+        Err(secret::Error::Missing(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match text.expose() {
+        "" => Ok(None),
+        text => Ok(Some(text.parse()?)),
+    }
+}
+
+/// Says that the store was opened and what it noted of the counter, which then moves there.
+///
+/// # Errors
+/// When that cannot be written: the counter then stays.
+pub fn say_opened(noted: Count) -> std::io::Result<()> {
+    let folder = opened().ok_or(std::io::ErrorKind::NotFound)?;
+    std::fs::write(folder.join(OPENED_FILE), noted.to_string())
+}
+
+/// The unit's `RuntimeDirectory=`, which nothing is kept in.
+fn opened() -> Option<PathBuf> {
+    std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from)
+}
+
 /// What a bot's process may touch: its state, its store's anchor, and the broker's socket.
 #[must_use]
 pub fn plan(instance: Option<&str>) -> Plan {
     let broker = Path::new(LLM_SOCKET)
         .parent()
         .unwrap_or(Path::new(LLM_SOCKET));
-    Plan::new()
+    let plan = Plan::new()
         .write(state(instance))
         .write(anchor(instance))
-        .connect(broker)
+        .connect(broker);
+    match opened() {
+        Some(folder) => plan.write(folder),
+        None => plan,
+    }
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -114,6 +157,25 @@ mod tests {
         assert_eq!(kept(Some(OsStr::new(state)), ANCHORS), None);
         assert_eq!(kept(Some(OsStr::new(":/")), STATES), None);
         assert_eq!(kept(None, STATES), None);
+    }
+
+    #[test]
+    fn a_counter_is_read_where_one_is_handed_over_and_nonsense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = Credentials::in_directory(folder.path());
+        assert_eq!(counter(&credentials).unwrap(), None);
+        let read = |text: &str| {
+            std::fs::write(folder.path().join(COUNTER), text).unwrap();
+            counter(&credentials)
+        };
+        assert_eq!(read("").unwrap(), None);
+        let count = Count {
+            index: 0x0180_0000,
+            first: 3,
+            value: 4,
+        };
+        assert_eq!(read(&count.to_string()).unwrap(), Some(count));
+        assert!(read("count1-").is_err());
     }
 
     #[test]

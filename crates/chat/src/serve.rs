@@ -48,9 +48,10 @@ impl Service for Chat {
         let key = start.credentials.key(config::STORE_KEY)?;
         let path = config::state(instance).join(config::STORE_FILE);
         let anchor = config::anchor(instance).join(config::ANCHOR_FILE);
+        let counter = config::counter(&start.credentials)?;
         let options = Options {
             cache_bytes: STORE_CACHE_BYTES,
-            anchor: Some(Arc::new(FileAnchor::new(&anchor, &key)?)),
+            anchor: Some(Arc::new(FileAnchor::counted(&anchor, &key, counter)?)),
             ..Options::default()
         };
         let (visitors, operators) = (
@@ -64,6 +65,13 @@ impl Service for Chat {
             Ok::<_, BoxError>(Arc::new(Bot::open(name, file, store, llm)?))
         })
         .await??;
+        if let Some(counter) = counter
+            && let Err(error) = config::say_opened(counter.next())
+        {
+            tracing::warn!(
+                "the TPM's counter stays, so that an older copy that is put back might go unnoticed: {error}"
+            );
+        }
         let index = bot.library.index();
         start.ready.notify(&format!(
             "{}: {} documents, {} passages",

@@ -244,6 +244,7 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     }
     if erase {
         destroy(bot, places)?;
+        units::forget_counter(bot)?;
     }
     if json {
         output::json(&serde_json::json!({ "bot": bot, "removed": path, "erased": erase }));

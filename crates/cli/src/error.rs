@@ -108,4 +108,15 @@ pub enum Error {
     /// It answered with an error.
     #[error("the service manager did not answer: {0}")]
     Systemctl(String),
+    /// A bot is erased but for its counter.
+    #[error(
+        "{bot} is erased, but its counter is still in the TPM, so that a new bot of this name would \
+         be refused: `systemctl status {unit}` says why, `systemctl start {unit}` tries again"
+    )]
+    Counter {
+        /// The bot.
+        bot: BotName,
+        /// What was to remove its counter.
+        unit: String,
+    },
 }

@@ -70,6 +70,21 @@ pub(crate) fn runs(bot: &BotName) -> Result<bool, Error> {
     Ok(!matches!(state.trim(), "inactive" | "failed"))
 }
 
+/// Has the TPM's counter of a bot's store removed, where there is a TPM. A bot of the same name
+/// would be refused for lack of the store that the counter is about.
+pub(crate) fn forget_counter(bot: &BotName) -> Result<(), Error> {
+    let unit = format!("casemate-counter@forget-chat-{bot}.service");
+    let output = Command::new("systemctl")
+        .args(["start", "--quiet", &unit])
+        .output()
+        .map_err(Error::ServiceManager)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let bot = bot.clone();
+    Err(Error::Counter { bot, unit })
+}
+
 /// Reads `systemctl show`: lines of `Name=value`, a blank line between units. Pure.
 fn parse(text: &str) -> Vec<Unit> {
     let mut units: Vec<Unit> = text.split("\n\n").filter_map(one).collect();

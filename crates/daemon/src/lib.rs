@@ -20,5 +20,5 @@ mod start;
 pub use config::{CONFIG_BYTES, ConfigError, parse, read};
 pub use notify::Ready;
 pub use service::{BoxError, ConfigFile, Job, Service, Start};
-pub use sockets::{SocketError, Sockets};
+pub use sockets::{SocketError, Sockets, opened};
 pub use start::{EXIT_CONFIG, main, once};

@@ -1,10 +1,11 @@
-//! Sockets that the service manager opened and handed over.
+//! Sockets and files that the service manager opened and handed over.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd as _, IntoRawFd as _, OwnedFd};
 
-use libsystemd::activation::{IsType as _, receive_descriptors_with_names};
+use libsystemd::activation::{FileDescriptor, IsType as _, receive_descriptors_with_names};
 
 /// Why a socket that a service needs is not there.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum SocketError {
     /// The unit was not started through its `.socket` unit.
     #[error("no socket named {0:?} was handed over; start the service through its .socket unit")]
     Missing(String),
+    /// The unit did not open it.
+    #[error("no file named {0:?} was handed over; start this through its systemd unit")]
+    NotOpened(String),
     /// The sockets could not be taken over.
     #[error("the sockets handed over could not be taken")]
     Receive(#[from] libsystemd::errors::SdError),
@@ -21,6 +25,36 @@ pub enum SocketError {
     /// The runtime could not use it.
     #[error("the socket named {0:?} could not be used")]
     Use(String, #[source] io::Error),
+}
+
+/// Takes the file that the service manager opened for a job (`OpenFile=PATH:NAME`,
+/// systemd.service(5)): the process needs no right of its own to open it. To be called once, since
+/// it takes all descriptors that were handed over.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn opened(name: &str) -> Result<File, SocketError> {
+    let missing = || SocketError::NotOpened(name.to_owned());
+    if std::env::var_os("LISTEN_FDS").is_none() {
+        return Err(missing());
+    }
+    let mut found = None;
+    for (descriptor, given) in receive_descriptors_with_names(false)? {
+        let owned = own(descriptor);
+        if given == name {
+            found = Some(File::from(owned));
+        }
+    }
+    found.ok_or_else(missing)
+}
+
+fn own(descriptor: FileDescriptor) -> OwnedFd {
+    #[expect(unsafe_code, reason = "descriptors arrive as plain numbers")]
+    // SAFETY: sd_listen_fds(3) hands these descriptors to this process alone, and of the functions
+    // that take them a service calls one and a job the other, once.
+    unsafe {
+        OwnedFd::from_raw_fd(descriptor.into_raw_fd())
+    }
 }
 
 #[derive(Debug)]
@@ -45,10 +79,7 @@ impl Sockets {
         }
         for (descriptor, name) in receive_descriptors_with_names(false)? {
             let (unix, tcp) = (descriptor.is_unix(), descriptor.is_inet());
-            #[expect(unsafe_code, reason = "descriptors arrive as plain numbers")]
-            // SAFETY: sd_listen_fds(3) hands these descriptors to this process
-            // alone, and this function, called once, is the only one to take them.
-            let owned = unsafe { OwnedFd::from_raw_fd(descriptor.into_raw_fd()) };
+            let owned = own(descriptor);
             let socket = match (unix, tcp) {
                 (true, _) => Socket::Unix(owned),
                 (_, true) => Socket::Tcp(owned),

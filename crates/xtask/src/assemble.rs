@@ -57,6 +57,13 @@ impl Assembled {
         .fold(vec!["nspawn".into()], pushed)
     }
 
+    /// As [`Self::in_virtual_machine`], with a TPM.
+    pub(crate) fn in_machine_with_tpm(&self, instance: &Instance) -> Outcome<Vec<OsString>> {
+        let mut words = self.in_virtual_machine(instance, None)?;
+        words.extend(arguments(&[("--tpm", instance.dir().join("tpm").into())]));
+        Ok(words)
+    }
+
     /// What `boot` is told to boot `instance` in a virtual machine; makes the disks that are not there yet.
     pub(crate) fn in_virtual_machine(
         &self,

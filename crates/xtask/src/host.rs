@@ -23,6 +23,9 @@ pub(crate) const VIRTUAL_MACHINE: &[Need] = &[
     ("mkfs.ext4", "e2fsprogs"),
 ];
 
+/// What a virtual machine with a TPM takes besides.
+pub(crate) const VIRTUAL_TPM: &[Need] = &[("swtpm", "swtpm")];
+
 /// What the tests take besides.
 pub(crate) const TESTS: &[Need] = &[("python3", "python3")];
 

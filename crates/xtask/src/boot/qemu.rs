@@ -51,6 +51,9 @@ pub(crate) struct Guest {
     /// ADDRESS:PORT of this machine that leads to the guest's port 443.
     #[arg(long)]
     pub(crate) forward: Option<std::net::SocketAddrV4>,
+    /// The directory with the memory of the guest's TPM; without it, the guest has none.
+    #[arg(long)]
+    pub(crate) tpm: Option<PathBuf>,
     /// Restart when the guest asks for it; otherwise a restart ends the machine.
     #[arg(long)]
     pub(crate) allow_reboot: bool,
@@ -142,6 +145,17 @@ fn start(guest: &Guest, accelerator: &str, sockets: &Path) -> Outcome<Child> {
             "-qmp",
             &format!("unix:{},server=on,wait=off", socket("monitor")),
         ]);
+    if let Some(memory) = &guest.tpm {
+        let socket = sockets.join("tpm");
+        emulate_tpm(memory, &socket)?;
+        command
+            .args([
+                "-chardev",
+                &format!("socket,id=tpm,path={}", socket.display()),
+            ])
+            .args(["-tpmdev", "emulator,id=tpm0,chardev=tpm"])
+            .args(["-device", "tpm-tis,tpmdev=tpm0"]);
+    }
     for name in ["shell", "terminal"] {
         command
             .args([
@@ -163,6 +177,28 @@ fn start(guest: &Guest, accelerator: &str, sockets: &Path) -> Outcome<Child> {
 /// `panic=-1` restarts at once, which ends a machine that may not restart.
 const KERNEL_COMMAND_LINE: &str = "root=/dev/vda ro rootfstype=ext4 console=ttyS0 panic=-1 \
     fsck.mode=skip net.ifnames=0 systemd.show_status=no systemd.log_target=journal quiet";
+
+/// Starts a TPM that ends with QEMU. What it holds outlives the machine, as a TPM's memory does.
+fn emulate_tpm(memory: &Path, socket: &Path) -> Outcome<()> {
+    fs::create_dir_all(memory).during("the directory for the TPM's memory could not be made")?;
+    program::ending_with_this("KILL")
+        .args(["swtpm", "socket", "--tpm2", "--terminate"])
+        .args(["--tpmstate", &format!("dir={}", memory.display())])
+        .args(["--ctrl", &format!("type=unixio,path={}", socket.display())])
+        .stdin(Stdio::null())
+        .stdout(std::io::stderr())
+        .spawn()
+        .during("swtpm could not be started")?;
+    let deadline = Instant::now() + Duration::from_secs(SOCKETS_SECONDS);
+    // It is not tried out: the TPM would end with the first connection that does.
+    while !socket.exists() {
+        if Instant::now() > deadline {
+            return Failure::because("swtpm did not open its socket; the console says why");
+        }
+        sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
 
 /// Waits until QEMU answers at `socket`.
 fn wait_for(socket: &Path) -> Outcome<()> {

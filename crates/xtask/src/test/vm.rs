@@ -26,6 +26,7 @@ const HEADER: &str = "# boots:";
 enum Way {
     Nspawn,
     Qemu,
+    QemuTpm,
 }
 
 impl Way {
@@ -33,6 +34,7 @@ impl Way {
         match self {
             Self::Nspawn => "nspawn",
             Self::Qemu => "qemu",
+            Self::QemuTpm => "qemu-tpm",
         }
     }
 }
@@ -97,11 +99,11 @@ fn ways(text: &str) -> Outcome<Vec<Way>> {
     named
         .split_whitespace()
         .map(|word| {
-            [Way::Nspawn, Way::Qemu]
+            [Way::Nspawn, Way::Qemu, Way::QemuTpm]
                 .into_iter()
                 .find(|way| way.name() == word)
                 .during(format_args!(
-                    "`{HEADER} {word}` names no way to boot; there are nspawn and qemu"
+                    "`{HEADER} {word}` names no way to boot; there are nspawn, qemu and qemu-tpm"
                 ))
         })
         .collect()
@@ -131,6 +133,11 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
         Way::Qemu => {
             host::prepare(host::VIRTUAL_MACHINE)?;
             assembled.in_virtual_machine(&instance, None)?
+        }
+        Way::QemuTpm => {
+            host::prepare(host::VIRTUAL_MACHINE)?;
+            host::prepare(host::VIRTUAL_TPM)?;
+            assembled.in_machine_with_tpm(&instance)?
         }
     };
     let started = Instant::now();
@@ -196,6 +203,7 @@ mod tests {
             ways("# a test\n# boots: nspawn qemu\n").unwrap(),
             [Way::Nspawn, Way::Qemu]
         );
+        assert_eq!(ways("# boots: qemu-tpm\n").unwrap(), [Way::QemuTpm]);
         assert!(ways("# boots: bochs\n").is_err());
     }
 

@@ -6,7 +6,7 @@ use super::tree::{Finding, Tree};
 
 /// Mechanisms that every service shares; they know no service.
 const FOUNDATIONS: &[&str] = &[
-    "daemon", "event", "ipc", "sandbox", "secret", "store", "testkit",
+    "daemon", "event", "ipc", "sandbox", "secret", "store", "testkit", "tpm",
 ];
 
 /// Which service may call which. Calls go one way and never in a circle.
