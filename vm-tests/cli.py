@@ -46,6 +46,7 @@ MISSPELT = {
     "certs": ('nmaes = ["shop.example"]\n', "nmaes", "names"),
     "keys": ("size = 3\n", "size", None),
     "bots": ("folder = 3\n", "folder", None),
+    "counter": ("index = 3\n", "index", None),
 }
 
 # Documents by name, as bash's printf writes them, and words of the refusal where it is one.

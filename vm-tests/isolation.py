@@ -23,6 +23,7 @@ UNITS: dict[str, set[str]] = {
     },
     "casemate-certs.service": set(),
     "casemate-keys@chat-proof.service": set(),
+    "casemate-counter@read-chat-proof.service": set(),
     "casemate-bots.service": set(),
 }
 
@@ -144,6 +145,8 @@ def proof(unit: str, option: str) -> dict[str, Any]:
             "ExecCondition=",
             "ExecStartPre=",
             "ExecStartPost=",
+            # it need not be there, and is no file of the unit's
+            "OpenFile=",
             "ExecStart=",
             f"ExecStart={command_of(unit)} {option}",
             f"Environment='{VARIABLE}'",

@@ -81,7 +81,10 @@ impl Job for Counter {
             }
             Step::Move => {
                 if let Some(to) = noted(&Credentials::from_environment())? {
-                    advance(&mut device, &folder, &task.store, to)?;
+                    let moved = advance(&mut device, &folder, &task.store, to);
+                    // The next start is to be shown what is read then, or nothing.
+                    folder.withdraw(&task.store)?;
+                    moved?;
                 }
             }
             Step::Forget => {

@@ -238,6 +238,30 @@ pub(super) mod tests {
         assert_eq!(seal().open(&bytes, 1), Ok(record(7)));
     }
 
+    /// FORMAT.md, "Test vectors"; computed by an independent implementation.
+    #[test]
+    fn a_record_with_a_counter_is_as_specified() {
+        let nonce = std::array::from_fn(|i| 0x40 + u8::try_from(i).unwrap());
+        let counted = Record {
+            counter: Some(count(57)),
+            ..record(7)
+        };
+        let bytes = seal().seal(&counted, 1, nonce).unwrap();
+        assert_eq!(
+            HEXLOWER.encode(&bytes[..132]),
+            "8943534d410d0a1a0200010100000000a0a1a2a3a4a5a6a7a8a9aaabacadaeaf404142434445\
+             464748494a4b4c4d4e4f5051525354555657b8e69a746a4b97e80ee30218fdd7fbbb3dec8363\
+             2e932055892db56af2af52723579de5c0cdc5fc5d53a042c76f336d59b725fe28b25893703c6\
+             e6b564d44f2f9368f5383b2788c107430598"
+        );
+        assert_eq!(bytes[132..480], [0; 348]);
+        assert_eq!(
+            HEXLOWER.encode(&bytes[480..]),
+            "0b9c800430c7ab261bdbe95aee761d032b03933a8a0c6791c61c8dc508ba30be"
+        );
+        assert_eq!(seal().open(&bytes, 1), Ok(counted));
+    }
+
     proptest! {
         #[test]
         fn any_record_survives(sequence in any::<u64>(), slot in 0_u8..2, nonce in any::<[u8; 24]>(), file in any::<[u8; 16]>(), generation in any::<u64>(), at in any::<u64>(), value in any::<Option<u64>>()) {
