@@ -33,8 +33,11 @@ pub const ANCHOR_FILE: &str = "chat.anchor";
 /// The credential that is the store's key.
 pub const STORE_KEY: &str = "store";
 
-/// The credential that is what the TPM's counter of the store says, empty where there is none.
+/// The credential that is what the TPM's counter of the store says.
 const COUNTER: &str = "counter";
+
+/// What it is where there is none.
+const NO_COUNTER: &str = "none";
 
 /// The file in the unit's `RuntimeDirectory=` that says what was noted of the counter.
 const OPENED_FILE: &str = "opened";
@@ -103,7 +106,7 @@ pub fn counter(credentials: &Credentials) -> Result<Option<Count>, BoxError> {
         Err(error) => return Err(error.into()),
     };
     match text.expose() {
-        "" => Ok(None),
+        NO_COUNTER => Ok(None),
         text => Ok(Some(text.parse()?)),
     }
 }
@@ -168,14 +171,14 @@ mod tests {
             std::fs::write(folder.path().join(COUNTER), text).unwrap();
             counter(&credentials)
         };
-        assert_eq!(read("").unwrap(), None);
+        assert_eq!(read(NO_COUNTER).unwrap(), None);
         let count = Count {
             index: 0x0180_0000,
             first: 3,
             value: 4,
         };
         assert_eq!(read(&count.to_string()).unwrap(), Some(count));
-        assert!(read("count1-").is_err());
+        assert!(read("count1-").is_err() && read("").is_err());
     }
 
     #[test]

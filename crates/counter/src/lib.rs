@@ -22,8 +22,11 @@ use step::{Step, Task};
 /// The name that the unit gives the opened device.
 const DEVICE: &str = "tpm";
 
-/// The credential that is what the store's service has noted, empty where it has not.
+/// The credential that is what the store's service has noted.
 const OPENED: &str = "opened";
+
+/// What it is where the service has noted nothing.
+const NOTHING: &str = "none";
 
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
@@ -105,10 +108,10 @@ fn noted(credentials: &Credentials) -> Result<Option<Count>, BoxError> {
         Err(secret::Error::Missing(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if text.expose().is_empty() {
-        return Ok(None);
+    match text.expose() {
+        NOTHING => Ok(None),
+        text => Ok(Some(text.parse().map_err(Error::Opened)?)),
     }
-    Ok(Some(text.expose().parse().map_err(Error::Opened)?))
 }
 
 fn advance(

@@ -4,7 +4,7 @@ use super::*;
 
 const INDEX: u32 = 0x0180_1234;
 
-fn body<'a>(bytes: &'a [u8]) -> &'a [u8] {
+fn body(bytes: &[u8]) -> &[u8] {
     response(bytes)
         .ok()
         .and_then(Result::ok)
