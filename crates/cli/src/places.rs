@@ -72,6 +72,16 @@ impl Places {
         folder.join("chat.anchor")
     }
 
+    /// The machine's TPM, where it has one.
+    pub(crate) fn tpm(&self) -> PathBuf {
+        self.root.join("dev/tpmrm0")
+    }
+
+    /// What the TPM's counter of the bot's store said when it was last read.
+    pub(crate) fn counter(&self, bot: &BotName) -> PathBuf {
+        self.root.join(format!("run/casemate-counter/chat-{bot}"))
+    }
+
     fn kept(&self, name: &str) -> [PathBuf; 2] {
         ["var/lib", "var/lib/private"].map(|folder| self.root.join(folder).join(name))
     }

@@ -4,8 +4,10 @@ use std::process::Command;
 
 use chat_api::BotName;
 use serde::Serialize;
+use tpm::Count;
 
 use crate::Error;
+use crate::places::Places;
 
 /// The properties that are asked for; org.freedesktop.systemd1(5) describes them.
 const PROPERTIES: &str = "Id,ActiveState,SubState,Result,MemoryCurrent,NRestarts,StatusText,ActiveEnterTimestamp,LoadState,Type";
@@ -68,6 +70,25 @@ pub(crate) fn runs(bot: &BotName) -> Result<bool, Error> {
         .map_err(Error::ServiceManager)?;
     let state = String::from_utf8_lossy(&output.stdout);
     Ok(!matches!(state.trim(), "inactive" | "failed"))
+}
+
+/// What the TPM's counter of a bot's store says, where there is a TPM. Reading it moves nothing.
+pub(crate) fn counter(bot: &BotName, places: &Places) -> Result<Option<Count>, Error> {
+    if !places.tpm().exists() {
+        return Ok(None);
+    }
+    let unit = format!("casemate-counter@read-chat-{bot}.service");
+    let output = Command::new("systemctl")
+        .args(["start", "--quiet", &unit])
+        .output()
+        .map_err(Error::ServiceManager)?;
+    if !output.status.success() {
+        // As where there is no TPM: a store that is bound to one then says so.
+        return Ok(None);
+    }
+    let path = places.counter(bot);
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::Read(path, error))?;
+    Ok(text.parse().ok())
 }
 
 /// Has the TPM's counter of a bot's store removed, where there is a TPM. A bot of the same name

@@ -25,6 +25,7 @@ use self::arguments::{Chosen, KeyFrom};
 pub use self::holder::Holder;
 use crate::Error;
 use crate::places::Places;
+use crate::units;
 
 /// Bytes from which a snapshot can be told from a store.
 const START_BYTES: u64 = 8;
@@ -73,7 +74,12 @@ impl Chosen {
         let Some(path) = self.anchor.clone().or(bots) else {
             return Ok(Options::default());
         };
-        let anchor = FileAnchor::new(&path, key).map_err(of_store(&path))?;
+        // One that lies elsewhere is no bot's own, and was bound on another machine if at all.
+        let counter = match (&self.anchor, &self.key.bot) {
+            (None, Some(bot)) => units::counter(bot, places)?,
+            _ => None,
+        };
+        let anchor = FileAnchor::counted(&path, key, counter).map_err(of_store(&path))?;
         Ok(Options {
             anchor: Some(Arc::new(anchor)),
             ..Options::default()
