@@ -75,7 +75,10 @@ pub(crate) fn crash(options: &Options) -> Outcome<ExitCode> {
         }
         shares.push((proof.name, share));
     }
-    println!("\n{:<10} {:>10} {:>8} {:>20}", "proof", "cases", "failed", "seed");
+    println!(
+        "\n{:<10} {:>10} {:>8} {:>20}",
+        "proof", "cases", "failed", "seed"
+    );
     for (name, share) in &shares {
         println!("{}", share.line(name, seed));
     }

@@ -79,7 +79,10 @@ pub(super) fn run(
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
         let started = Instant::now();
         let mut told = started;
-        while !workers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+        while !workers
+            .iter()
+            .all(std::thread::ScopedJoinHandle::is_finished)
+        {
             std::thread::sleep(Duration::from_millis(20));
             if told.elapsed() >= TELL_EVERY {
                 told = Instant::now();
@@ -106,7 +109,10 @@ fn one(program: &Path, proof: &Proof, span: Span, seed: u64) -> Outcome<Share> {
         .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .output()
-        .during(format_args!("the proof {} could not be started", proof.name))?;
+        .during(format_args!(
+            "the proof {} could not be started",
+            proof.name
+        ))?;
     let text = String::from_utf8_lossy(&output.stdout);
     Ok(Share::parse(&text).unwrap_or_else(|| {
         Share::died(format!(

@@ -80,7 +80,10 @@ impl Share {
 
     /// The figure, in one line.
     pub(super) fn line(&self, name: &str, seed: u64) -> String {
-        let mut line = format!("{name:<10} {:>10} {:>8} {seed:>20}", self.cases, self.failures);
+        let mut line = format!(
+            "{name:<10} {:>10} {:>8} {seed:>20}",
+            self.cases, self.failures
+        );
         for (what, count) in &self.tally {
             line.push_str(&format!("  {} {count}", what.replace('_', " ")));
         }
@@ -95,7 +98,9 @@ mod tests {
 
     #[test]
     fn shares_add_up() {
-        let mut sum = Share::parse("noise\nproof power seed=7 first=0 cases=20 failures=0 twice=3\n").unwrap();
+        let mut sum =
+            Share::parse("noise\nproof power seed=7 first=0 cases=20 failures=0 twice=3\n")
+                .unwrap();
         assert!(sum.holds());
         let other = "test a ... FAILED power seed=7 case=31: LOST: state 4\n\
                      proof power seed=7 first=20 cases=12 failures=1 twice=2 lives=1\n";
