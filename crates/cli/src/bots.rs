@@ -242,6 +242,7 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+    units::forget_end(bot);
     if erase {
         destroy(bot, places)?;
         units::forget_counter(bot)?;

@@ -106,6 +106,16 @@ pub(crate) fn forget_counter(bot: &BotName) -> Result<(), Error> {
     Err(Error::Counter { bot, unit })
 }
 
+/// Has the service manager forget how a removed bot's service ended: no one can mend it any more.
+pub(crate) fn forget_end(bot: &BotName) {
+    let unit = format!("casemate-chat@{bot}.service");
+    let forgotten = Command::new("systemctl")
+        .args(["reset-failed", "--quiet", &unit])
+        .output();
+    // Where it ended well there is nothing to forget, and where not it is only shown for longer.
+    drop(forgotten);
+}
+
 /// Reads `systemctl show`: lines of `Name=value`, a blank line between units. Pure.
 fn parse(text: &str) -> Vec<Unit> {
     let mut units: Vec<Unit> = text.split("\n\n").filter_map(one).collect();
