@@ -32,7 +32,11 @@ impl State {
         for (child, entry) in node.children().filter(|(_, entry)| choose(entry)) {
             let block = leaf * FAN_OUT + child;
             let mut plain = Zeroizing::new([0; BLOCK_BYTES]);
-            vault.disk.read(entry.address, plain.as_mut_slice())?;
+            // What a transaction that was given up had written may not have reached the file.
+            match self.gather.waiting(entry.address) {
+                Some(sealed) => plain.copy_from_slice(sealed),
+                None => vault.disk.read(entry.address, plain.as_mut_slice())?,
+            }
             let place = Place::Data(block);
             vault.disk.open(place, &entry, plain.as_mut_slice())?;
             self.write(vault, block, &plain)?;

@@ -193,3 +193,32 @@ fn data_keys_are_not_heaped_up() {
     drop(engine);
     assert_eq!(content_of(&disk, &key()), before);
 }
+
+/// Pages that a refused write had pushed out of a small cache wait to be written for good: they are
+/// there to be sealed anew although the file does not have them yet.
+#[test]
+fn what_a_refused_write_left_behind_is_in_nobody_s_way() {
+    let (disk, before) = filled();
+    let options = Options {
+        cache_bytes: 0,
+        ..Options::default()
+    };
+    let store = Store::start(Engine::open(disk.clone(), &key(), options).unwrap()).unwrap();
+    let refused = super::block_on(store.write(|tx| {
+        for key in 100..=200_u8 {
+            tx.put(T, &[key], &[key; 3000])?;
+        }
+        Err::<(), _>(Error::Closed)
+    }));
+    assert!(refused.is_err());
+    store.renew().unwrap();
+    for _ in 0..10_000 {
+        if store.progress().unwrap().outdated == 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(store.progress().unwrap().outdated, 0);
+    drop(store);
+    assert_eq!(content_of(&disk, &key()), before);
+}
