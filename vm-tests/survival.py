@@ -156,11 +156,15 @@ def stop_visitors() -> None:
     machine.succeed("systemctl stop 'visitor-*.service'")
 
 
+# The visitors' notes. A line without its end was being written when the machine ended, and the file system may have made
+# room for it already without having written it: `read` leaves such zeros out, and such a line.
+NOTES = "for note in /root/visitors/*; do while IFS= read -r line; do echo \"$line\"; done < $note; done"
+
+
 def acknowledged() -> dict[str, list[str]]:
     """By message: conversation, token, then `accepted` and the answer's id as far as they were acknowledged."""
     notes: dict[str, list[str]] = {}
-    # A line without its end was being written when the machine ended.
-    for line in machine.succeed("cat /root/visitors/* 2>/dev/null || true").split("\n")[:-1]:
+    for line in machine.succeed(NOTES).splitlines():
         kind, message, *rest = line.split()
         notes.setdefault(message, []).extend(rest or [kind])
     return notes
@@ -176,7 +180,7 @@ def read_all(notes: dict[str, list[str]]) -> dict[str, dict[str, Any]]:
     """
     put("/run/read-all.sh", script)
     lines = machine.succeed(
-        "cat /root/visitors/* | grep '^begun .*[0-9a-f]$' | bash /run/read-all.sh | tail --lines=+2 > /run/read-all",
+        f"{NOTES} | grep '^begun ' | bash /run/read-all.sh | tail --lines=+2 > /run/read-all",
         "curl --silent --show-error --max-time 300 --config /run/read-all; rm /run/read-all",
     )
     answers = (line.rsplit(" ", 1) for line in lines.strip().split("\n"))
