@@ -8,7 +8,7 @@ use super::dice::Dice;
 use super::simulated::{Event, Simulated, apply, lose_power};
 use super::{T, content, key, put};
 use crate::engine::Engine;
-use crate::layout::{POOL_AT, SUPERBLOCKS, offset};
+use crate::layout::{BLOCK_BYTES, POOL_AT, SUPERBLOCKS, offset};
 use crate::{Error, Options, Record, Store};
 
 fn other_key() -> Key {
@@ -194,31 +194,39 @@ fn data_keys_are_not_heaped_up() {
     assert_eq!(content_of(&disk, &key()), before);
 }
 
-/// Pages that a refused write had pushed out of a small cache wait to be written for good: they are
-/// there to be sealed anew although the file does not have them yet.
+/// Pages that a transaction which was given up had pushed out of the cache may wait to be written:
+/// they are there to be sealed anew although the file does not have them yet.
 #[test]
-fn what_a_refused_write_left_behind_is_in_nobody_s_way() {
+fn what_waits_to_be_written_is_sealed_anew_too() {
     let (disk, before) = filled();
-    let options = Options {
-        cache_bytes: 0,
-        ..Options::default()
-    };
-    let store = Store::start(Engine::open(disk.clone(), &key(), options).unwrap()).unwrap();
-    let refused = super::block_on(store.write(|tx| {
-        for key in 100..=200_u8 {
-            tx.put(T, &[key], &[key; 3000])?;
-        }
-        Err::<(), _>(Error::Closed)
-    }));
-    assert!(refused.is_err());
-    store.renew().unwrap();
-    for _ in 0..10_000 {
-        if store.progress().unwrap().outdated == 0 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-    assert_eq!(store.progress().unwrap().outdated, 0);
-    drop(store);
+    let engine = engine(&disk, &key());
+    let opening = engine.present().unwrap();
+    let mut page = [0; BLOCK_BYTES];
+    let waits = (1..100).map(offset).find(|at| {
+        let vault = opening.backend().vault();
+        vault.read(*at, &mut page).is_ok() && vault.write(*at, &page).is_ok()
+    });
+    assert!(waits.is_some());
+    engine.renew().unwrap();
+    while !engine.renew_step().unwrap() {}
+    drop((opening, engine));
     assert_eq!(content_of(&disk, &key()), before);
+}
+
+/// Whoever can write to the disk can put any state back that was ever durable.
+#[test]
+fn every_durable_state_of_a_new_store_can_be_opened() {
+    let disk = Simulated::recording();
+    drop(Store::make(disk.clone(), &key(), Options::default()).unwrap());
+    let log = disk.take_log();
+    let mut states = 0;
+    for (at, event) in log.iter().enumerate() {
+        if matches!(event, Event::Sync) {
+            let mut image = Vec::new();
+            apply(&mut image, &log[..at]);
+            assert_eq!(content_of(&Simulated::with(image), &key()), []);
+            states += 1;
+        }
+    }
+    assert!(states > 2, "{states} states");
 }
