@@ -88,6 +88,21 @@ with subtest("after kill -9, and after a restart of the machine, the store is as
     machine.wait_for_unit("multi-user.target")
     serves_again("hours.md", "prices.md")
 
+with subtest("a snapshot is restored as the handbook says: refused for its age until it is accepted"):
+    machine.succeed(f"systemctl stop {UNIT}", "casemate store snapshot --bot shop /root/shop.full")
+    know("late")
+    new = f"{STORE}.new"
+    machine.succeed(f"systemctl stop {UNIT}", f"cp {STORE} /root/newest", f"casemate store restore {new} /root/shop.full --bot shop")
+    machine.succeed(f"mv {new} {STORE}")
+    refuses("commits older than the last one seen here", "casemate store accept")
+    machine.succeed(f"systemctl stop {UNIT}", "casemate store accept --bot shop", f"systemctl start {UNIT}")
+    serves_again("hours.md", "prices.md")
+    put_back("/root/newest", STORE)
+    refuses("casemate store accept")
+    machine.succeed(f"systemctl stop {UNIT}", f"rm {STORE}", f"casemate store restore {STORE} /root/shop.full --bot shop")
+    machine.succeed("casemate store accept --bot shop", f"systemctl start {UNIT}")
+    serves_again("hours.md", "prices.md")
+
 with subtest("a bot that is erased leaves no anchor, and one of the same name begins afresh"):
     machine.succeed("casemate bot remove shop --erase", timeout=SOON + 10)
     machine.fail(f"test -e {ANCHOR}")
