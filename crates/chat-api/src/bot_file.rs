@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    GREETING_BYTES, INSTRUCTIONS_BYTES, ORIGINS, PROVIDER_BYTES, SUGGESTION_BYTES, SUGGESTIONS,
-    TITLE_BYTES,
+    CACHE_MIB, CACHE_MIB_MAX, GREETING_BYTES, INSTRUCTIONS_BYTES, ORIGINS, PROVIDER_BYTES,
+    SUGGESTION_BYTES, SUGGESTIONS, TITLE_BYTES,
 };
 use crate::{Language, Origin};
 
@@ -38,6 +38,13 @@ pub struct BotFile {
     /// Whether `/b/BOT/` shows a sample page with the widget.
     #[serde(default)]
     pub preview: bool,
+    /// MiB that the bot keeps of its store in memory: more where many long conversations are read again.
+    #[serde(default = "cache_mib")]
+    pub cache_mib: u32,
+}
+
+const fn cache_mib() -> u32 {
+    CACHE_MIB
 }
 
 fn default_provider() -> String {
@@ -68,6 +75,7 @@ impl BotFile {
             provider: default_provider(),
             instructions: String::new(),
             preview: false,
+            cache_mib: CACHE_MIB,
         }
     }
 
@@ -84,7 +92,7 @@ impl BotFile {
     /// The file that [`Self::parse`] reads back.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // Strings, lists of strings and a boolean always serialise.
+        // Strings, lists of strings, a boolean and a number always serialise.
         toml::to_string(self).unwrap_or_default()
     }
 
@@ -113,6 +121,12 @@ impl BotFile {
         if self.provider.trim().is_empty() {
             return Err(format!(
                 "provider is empty: leave it out for {DEFAULT_PROVIDER:?}, or name one of llm.toml"
+            ));
+        }
+        if !(1..=CACHE_MIB_MAX).contains(&self.cache_mib) {
+            return Err(format!(
+                "cache_mib is {}; it must be 1 to {CACHE_MIB_MAX}",
+                self.cache_mib
             ));
         }
         within("instructions", &self.instructions, INSTRUCTIONS_BYTES)
@@ -167,11 +181,12 @@ mod tests {
     #[test]
     fn every_key_is_read_and_written_back() {
         let text = "title = 'Shop'\ngreeting = 'Hello!'\nsuggestions = ['When?', 'How?']\nlanguage = 'de'\n\
-                    origins = ['https://Shop.example/']\nprovider = 'openai'\ninstructions = 'Be brief.'\npreview = true\n";
+                    origins = ['https://Shop.example/']\nprovider = 'openai'\ninstructions = 'Be brief.'\npreview = true\ncache_mib = 16\n";
         let bot = BotFile::parse(text).unwrap();
         assert_eq!(bot.language, Language::German);
         assert_eq!(bot.origins[0].as_str(), "https://shop.example");
         assert!(bot.preview);
+        assert_eq!(bot.cache_mib, 16);
         assert_eq!(BotFile::parse(&bot.to_toml()), Ok(bot));
     }
 
@@ -195,6 +210,8 @@ mod tests {
         assert!(refused("title = 'x'\norigins = ['http://shop.example']").contains("not https"));
         assert!(refused("title = 'x'\nsuggestions = ['']").contains("a suggestion is empty"));
         assert!(refused("title = 'x'\nprovider = ''").contains("provider is empty"));
+        assert!(refused("title = 'x'\ncache_mib = 0").contains("cache_mib is 0"));
+        assert!(refused("title = 'x'\ncache_mib = 65").contains("1 to 64"));
         assert!(refused("title = 3").contains("string"));
         let origins: Vec<String> = (0..33).map(|n| format!("'https://{n}.example'")).collect();
         assert!(

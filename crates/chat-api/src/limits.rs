@@ -37,3 +37,8 @@ pub const ORIGIN_BYTES: usize = 255;
 pub const PROVIDER_BYTES: usize = 64;
 /// Most bytes in a bot's instructions.
 pub const INSTRUCTIONS_BYTES: usize = 16 * 1024;
+/// MiB that a bot keeps of its store in memory, unless its file says otherwise. A turn touches few pages, and bots are
+/// many.
+pub const CACHE_MIB: u32 = 2;
+/// The most, in MiB: the unit's `MemoryMax=` has room for it beside the documents.
+pub const CACHE_MIB_MAX: u32 = 64;

@@ -16,8 +16,8 @@ use crate::config;
 use crate::operators::Operators;
 use crate::visitors::Visitors;
 
-/// Memory for pages of the store, in bytes. A turn touches few of them, and bots are many.
-const STORE_CACHE_BYTES: usize = 2 * 1024 * 1024;
+/// One MiB, in bytes.
+const MIB: usize = 1024 * 1024;
 
 /// Most connections of operators: commands, one at a time.
 const OPERATORS: usize = 16;
@@ -50,7 +50,7 @@ impl Service for Chat {
         let anchor = config::anchor(instance).join(config::ANCHOR_FILE);
         let counter = config::counter(&start.credentials)?;
         let options = Options {
-            cache_bytes: STORE_CACHE_BYTES,
+            cache_bytes: start.config.cache_mib as usize * MIB,
             anchor: Some(Arc::new(FileAnchor::counted(&anchor, &key, counter)?)),
             ..Options::default()
         };
