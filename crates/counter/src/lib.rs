@@ -9,8 +9,6 @@ mod handover;
 pub mod step;
 pub mod wear;
 
-use std::path::PathBuf;
-
 use daemon::{BoxError, Job};
 use sandbox::{Confined, Plan};
 use secret::Credentials;
@@ -31,12 +29,6 @@ const NOTHING: &str = "none";
 /// Why it was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Started by hand.
-    #[error(
-        "there is no folder to hand the counter over in (RUNTIME_DIRECTORY is not one absolute \
-         path); start it through its systemd unit"
-    )]
-    NoFolder,
     /// The service says nonsense.
     #[error(
         "what the store's service noted makes no sense, so the counter is not moved: an older copy \
@@ -63,12 +55,12 @@ impl Job for Counter {
     }
 
     fn plan(_config: &Config, _instance: Option<&str>) -> Plan {
-        folder().map_or_else(|_| Plan::new(), |folder| Plan::new().write(folder))
+        daemon::runtime_folder().map_or_else(|_| Plan::new(), |folder| Plan::new().write(folder))
     }
 
     fn run(_config: Config, instance: Option<&str>, _confined: &Confined) -> Result<(), BoxError> {
         let task: Task = instance.unwrap_or_default().parse()?;
-        let folder = Folder::new(folder()?);
+        let folder = Folder::new(daemon::runtime_folder()?);
         let mut device = Device::new(daemon::opened(DEVICE)?);
         match task.step {
             Step::Read => {
@@ -132,13 +124,4 @@ fn advance(
         tracing::info!(store, "the TPM's counter has moved to {}", to.value);
     }
     Ok(())
-}
-
-/// The unit's `RuntimeDirectory=` (systemd.exec(5)), which has to be one.
-fn folder() -> Result<PathBuf, Error> {
-    let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let single = |folder: &PathBuf| {
-        folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':')
-    };
-    folder.filter(single).ok_or(Error::NoFolder)
 }

@@ -9,6 +9,7 @@
 
 mod arguments;
 mod config;
+mod folder;
 mod journal;
 mod memory;
 mod notify;
@@ -18,6 +19,7 @@ mod sockets;
 mod start;
 
 pub use config::{CONFIG_BYTES, ConfigError, parse, read};
+pub use folder::{FolderError, runtime_folder};
 pub use notify::Ready;
 pub use service::{BoxError, ConfigFile, Job, Service, Start};
 pub use sockets::{SocketError, Sockets, opened};

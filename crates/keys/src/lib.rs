@@ -24,11 +24,6 @@ const UNFINISHED: &str = ".key.new";
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Started by hand.
-    #[error(
-        "there is no folder for the key (RUNTIME_DIRECTORY is not one absolute path); start it through its systemd unit"
-    )]
-    NoFolder,
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes, so no key was made")]
     Random(#[from] rustix::io::Errno),
@@ -55,23 +50,14 @@ impl Job for Keys {
     }
 
     fn plan(_config: &Config, _instance: Option<&str>) -> Plan {
-        folder().map_or_else(|_| Plan::new(), |folder| Plan::new().write(folder))
+        daemon::runtime_folder().map_or_else(|_| Plan::new(), |folder| Plan::new().write(folder))
     }
 
     fn run(_config: Config, instance: Option<&str>, _confined: &Confined) -> Result<(), BoxError> {
-        make(&folder()?)?;
+        make(&daemon::runtime_folder()?)?;
         tracing::info!(key = instance, "a new key is ready to be sealed");
         Ok(())
     }
-}
-
-/// The unit's `RuntimeDirectory=` (systemd.exec(5)), which has to be one.
-fn folder() -> Result<PathBuf, Error> {
-    let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let single = |folder: &PathBuf| {
-        folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':')
-    };
-    folder.filter(single).ok_or(Error::NoFolder)
 }
 
 /// Writes [`KEY_BYTES`] random bytes to [`KEY_FILE`] in `folder`, readable by
