@@ -35,13 +35,29 @@ struct Message {
 
 /// Builds the store's own tests as it is shipped, optimised; returns the program.
 pub(super) fn build(workspace: &Workspace) -> Outcome<PathBuf> {
-    let output = program::read(
+    compile(
         Command::new(cargo())
-            .args(["test", "--release", "--no-run", "--lib"])
-            .args(["--package", PACKAGE, "--message-format=json"])
+            .args(["test", "--release", "--package", PACKAGE])
             .current_dir(workspace.root()),
-    )?;
-    executable(&output).during("cargo does not say where it built the proofs")
+    )
+}
+
+/// Has cargo compile the tests that `test` names, without running them. What the compiler says
+/// goes to standard error as text; only where the program lies is told in JSON.
+fn compile(test: &mut Command) -> Outcome<PathBuf> {
+    let output = program::capture(test.args([
+        "--no-run",
+        "--lib",
+        "--message-format=json-render-diagnostics",
+    ]))?;
+    if !output.status.success() {
+        return Failure::because(format!(
+            "the proofs cannot be built, so none was run:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        ));
+    }
+    executable(&String::from_utf8_lossy(&output.stdout))
+        .during("cargo does not say where it built the proofs")
 }
 
 fn executable(messages: &str) -> Option<PathBuf> {
@@ -140,8 +156,39 @@ fn progress(sum: &Share, cases: u64, elapsed: Duration) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    /// Compiles the tests of a crate that consists of `code`.
+    fn compiled(code: &str) -> Outcome<PathBuf> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        std::fs::write(folder.path().join("src/lib.rs"), code).unwrap();
+        std::fs::write(
+            folder.path().join("Cargo.toml"),
+            "[workspace]\n[package]\nname = \"tried\"\nedition = \"2024\"\n",
+        )
+        .unwrap();
+        compile(
+            Command::new(cargo())
+                .args(["test", "--offline", "--target-dir", "target"])
+                .current_dir(folder.path()),
+        )
+    }
+
+    #[test]
+    fn what_does_not_compile_is_told_as_people_read_it() {
+        let failure = compiled("#[test]\nfn wrong() -> u8 {\n    \"text\"\n}\n")
+            .unwrap_err()
+            .to_string();
+        for words in ["mismatched types", "--> src/lib.rs:3:5", "none was run"] {
+            assert!(failure.contains(words), "{failure}");
+        }
+        assert!(!failure.contains("\"reason\""), "{failure}");
+        let program = compiled("#[test]\nfn right() {}\n").unwrap();
+        assert!(program.starts_with("/"), "{}", program.display());
+    }
 
     #[test]
     fn the_program_is_found_in_what_cargo_says() {
