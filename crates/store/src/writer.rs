@@ -174,12 +174,17 @@ fn gather(
     batch
 }
 
-/// Seals some blocks anew; false where nothing is left, or nothing can be done for now.
+/// Seals some blocks anew; false where nothing is left, or where it failed. Then it is tried again
+/// after the next write, or when the store is opened next: what failed may be a full disk, on which
+/// trying without end would only wear.
 fn renew(engine: &Engine) -> bool {
     match engine.renew_step() {
         Ok(done) => !done,
         Err(error) => {
-            tracing::warn!("older blocks stay sealed with an old data key for now: {error}");
+            tracing::warn!(
+                "blocks stay sealed with an old data key until the next write, after which sealing \
+                 them anew is tried again: {error}"
+            );
             false
         }
     }

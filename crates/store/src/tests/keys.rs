@@ -1,11 +1,12 @@
 //! Changing keys, interrupted at every moment.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use secret::Key;
 
 use super::dice::Dice;
-use super::simulated::{Event, Simulated, apply, lose_power};
+use super::simulated::{Event, Fault, Simulated, apply, lose_power};
 use super::{T, content, key, put};
 use crate::engine::Engine;
 use crate::layout::{BLOCK_BYTES, POOL_AT, SUPERBLOCKS, offset};
@@ -178,6 +179,25 @@ fn the_background_seals_anew_while_others_write() {
     assert_eq!(found.unwrap(), (written - 1).to_be_bytes());
     let blocks = disk.image().len() as u64 / offset(1);
     assert!(blocks < 4 * begun.blocks + POOL_AT, "{blocks} blocks");
+}
+
+#[test]
+fn sealing_anew_that_failed_is_tried_again_after_the_next_write() {
+    let (disk, _) = filled();
+    let store = open_with(&disk, &key()).unwrap();
+    // Both copies of the superblock, each written and synced, have room; nothing after them has.
+    disk.fail(Fault::Full, disk.calls() + 5, usize::MAX);
+    store.renew().unwrap();
+    assert!(put(&store, b"more", b"no room").is_err());
+    let begun = store.progress().unwrap();
+    assert_eq!(begun.outdated, begun.blocks);
+    disk.fail(Fault::Full, 0, 0);
+    put(&store, b"more", b"room").unwrap();
+    let tried = Instant::now();
+    while store.progress().unwrap().outdated > 0 {
+        assert!(tried.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
