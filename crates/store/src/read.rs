@@ -55,10 +55,8 @@ impl ReadTx {
         table: Table,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, Error> {
-        match self.key_table.keys(subject.0) {
-            Some(keys) => self.get(table, &keys.hide(table.0, key)),
-            None => Ok(None),
-        }
+        self.key_table
+            .find_hidden(subject, table.0, key, |hidden| self.get(table, hidden))
     }
 
     /// What `operation` makes of the stored value of `key`, if there is one.

@@ -121,6 +121,19 @@ impl KeyTable {
         Some(SubjectKeys::new(number, &key))
     }
 
+    /// What `find` finds under the key that stands for `key` where it is hidden for `subject`.
+    /// Nothing where the subject has been erased: no one can make that key any more.
+    pub(crate) fn find_hidden<T>(
+        &self,
+        subject: Subject,
+        table: &str,
+        key: &[u8],
+        find: impl FnOnce(&[u8]) -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.keys(subject.0)
+            .map_or(Ok(None), |keys| find(&keys.hide(table, key)))
+    }
+
     /// A number that was never handed out, and never will be again: that is durable before this
     /// returns.
     pub(crate) fn next(&self) -> Result<Subject, Error> {

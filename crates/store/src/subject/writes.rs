@@ -70,10 +70,8 @@ impl WriteTx<'_> {
         table: Table,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, Error> {
-        match self.key_table.keys(subject.0) {
-            Some(keys) => self.get(table, &keys.hide(table.0, key)),
-            None => Ok(None),
-        }
+        self.key_table
+            .find_hidden(subject, table.0, key, |hidden| self.get(table, hidden))
     }
 
     /// Removes a key set by [`Self::put_hidden`]; returns the value that it had.
@@ -86,10 +84,8 @@ impl WriteTx<'_> {
         table: Table,
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, Error> {
-        match self.key_table.keys(subject.0) {
-            Some(keys) => self.remove(table, &keys.hide(table.0, key)),
-            None => Ok(None),
-        }
+        self.key_table
+            .find_hidden(subject, table.0, key, |hidden| self.remove(table, hidden))
     }
 
     /// Removes all that was set by [`Self::put_hidden`] for `subject` in this table, which has to
