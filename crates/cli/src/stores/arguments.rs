@@ -11,7 +11,9 @@ pub(crate) enum StoreCommand {
     /// Check a store whole: with its key every block and every record, without it what is in the
     /// clear. Of a snapshot: whether it was damaged on its way.
     Verify(Chosen),
-    /// Tell what a store is and what it holds.
+    /// Tell what a store is and what it holds: with its key also how many subjects, such as
+    /// conversations, were erased for good. Those that are left are not counted, since the table of
+    /// their keys does not know them one by one.
     Info(Chosen),
     /// Write what a store holds to a snapshot, still sealed, and print its receipt.
     Snapshot(Snapshot),

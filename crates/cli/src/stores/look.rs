@@ -141,19 +141,32 @@ pub(crate) fn info(chosen: &Chosen, places: &Places, json: bool) -> Result<(), E
     let failed = of_store(&path);
     let outline = offline::outline(&path).map_err(&failed)?;
     let key = chosen.key.key(places)?;
-    let info = key
-        .map(|key| offline::info(&path, &key))
+    let known = key
+        .map(|key| {
+            let info = offline::info(&path, &key)?;
+            // Whatever is wrong with the key table, the rest is told.
+            let erased = offline::erased(&path, &key).map_err(|error| error.to_string());
+            Ok(Known { info, erased })
+        })
         .transpose()
         .map_err(failed)?;
     if json {
-        let content = info.as_ref().map(content);
+        let content = known.as_ref().map(content);
         output::json(
             &serde_json::json!({ "file": path, "outline": described(&outline), "content": content }),
         );
     } else {
-        output::say!("{}", text(&path, &outline, info.as_ref()));
+        output::say!("{}", text(&path, &outline, known.as_ref()));
     }
     Ok(())
+}
+
+/// What a store tells whoever has its key.
+struct Known {
+    info: Info,
+    /// How many subjects were erased, or why that cannot be told; `None` where there is no key
+    /// table.
+    erased: Result<Option<u64>, String>,
 }
 
 /// What is in the clear, for programs.
@@ -167,13 +180,16 @@ fn described(outline: &Outline) -> serde_json::Value {
     })
 }
 
-fn content(info: &Info) -> serde_json::Value {
+fn content(known: &Known) -> serde_json::Value {
+    let Known { info, erased } = known;
     serde_json::json!({
         "commit": Commit::from(&info.mark),
         "blocks_used": info.used,
         "blocks_free": info.free,
         "data_keys": info.data_keys,
         "blocks_under_old_data_keys": info.outdated,
+        "subjects_erased": erased.as_ref().ok(),
+        "key_table_error": erased.as_ref().err(),
     })
 }
 
@@ -182,7 +198,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What a store is, for people. Pure.
-fn text(path: &Path, outline: &Outline, info: Option<&Info>) -> String {
+fn text(path: &Path, outline: &Outline, known: Option<&Known>) -> String {
     let blocks = |count: u64| {
         let size = output::bytes(count.saturating_mul(BLOCK_BYTES));
         format!("{count} ({size})")
@@ -200,8 +216,8 @@ fn text(path: &Path, outline: &Outline, info: Option<&Info>) -> String {
             format!("{} of 2 copies intact", outline.intact),
         ),
     ];
-    match info {
-        Some(info) => rows.extend([
+    match known {
+        Some(Known { info, erased }) => rows.extend([
             (
                 "last commit",
                 format!("{}, of {}", info.mark.generation, info.mark.when()),
@@ -211,6 +227,14 @@ fn text(path: &Path, outline: &Outline, info: Option<&Info>) -> String {
             ("blocks free", blocks(info.free)),
             ("data keys", info.data_keys.to_string()),
             ("under old keys", blocks(info.outdated)),
+            (
+                "subjects erased",
+                match erased {
+                    Ok(Some(count)) => format!("{count} (their keys are destroyed)"),
+                    Ok(None) => String::from("none, there is no key table beside the file"),
+                    Err(why) => format!("unknown: {why}"),
+                },
+            ),
         ]),
         None => rows.push(("content", "sealed: --key or --bot tells more".to_owned())),
     }

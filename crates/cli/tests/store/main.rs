@@ -46,6 +46,32 @@ fn a_store_tells_more_with_its_key() {
 }
 
 #[test]
+fn erased_subjects_are_counted() {
+    let world = World::new();
+    let said = world.said("info store --key key");
+    assert!(said.contains("subjects erased none, there is no"), "{said}");
+    let told = world.json("info store --key key");
+    assert_eq!(told["content"]["subjects_erased"], Value::Null);
+    world.erase(3);
+    let said = world.said("info store --key key");
+    assert!(said.contains("subjects erased 3 (their keys"), "{said}");
+    let told = world.json("info store --key key");
+    assert_eq!(told["content"]["subjects_erased"], 3);
+    assert_eq!(told["content"]["key_table_error"], Value::Null);
+    // Without a whole key table the rest is told all the same.
+    fs::write(world.path("store.keys"), [0; 8192]).unwrap();
+    let said = world.said("info store --key key");
+    assert!(
+        said.contains("last commit") && said.contains("subjects erased unknown: both slots"),
+        "{said}"
+    );
+    let told = world.json("info store --key key");
+    let why = told["content"]["key_table_error"].as_str().unwrap();
+    assert!(why.contains("damaged"), "{why}");
+    assert_eq!(told["content"]["subjects_erased"], Value::Null);
+}
+
+#[test]
 fn damage_is_found() {
     let world = World::new();
     let good = fs::read(world.path("store")).unwrap();

@@ -51,6 +51,23 @@ impl World {
         write(&self.open("store"), key, bytes);
     }
 
+    /// Makes so many subjects and one more, and erases all but that one.
+    pub(crate) fn erase(&self, subjects: usize) {
+        let store = self.open("store");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        for number in 0..=subjects {
+            let made = runtime
+                .block_on(store.write(|tx| tx.new_subject()))
+                .unwrap();
+            if number < subjects {
+                let erased = store.erase(made, |_| Ok::<_, Error>(()));
+                runtime.block_on(erased).unwrap();
+            }
+        }
+    }
+
     pub(crate) fn records(&self, name: &str) -> u64 {
         self.open(name).read(|tx| tx.count(T)).unwrap()
     }

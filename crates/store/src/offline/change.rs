@@ -7,18 +7,16 @@ use std::sync::Arc;
 use secret::Key;
 
 use super::hold;
+use super::look::superblock_of;
 use crate::disk::Disk;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::held::Held;
-use crate::layout::{BLOCK_BYTES, SUPERBLOCKS};
 use crate::mark::Mark;
-use crate::medium::Medium as _;
-use crate::recover::{read_available, write_superblock};
+use crate::recover::write_superblock;
 use crate::snapshot::stream;
 use crate::store::Options;
 use crate::subject::{Beside, KeyTable};
-use crate::superblock;
 use crate::watch::{Step, Unit, Watch};
 
 /// As [`crate::Store::snapshot`] of a store that no one has open. Changes nothing in it.
@@ -45,13 +43,7 @@ pub fn snapshot(
 /// [`Error::Io`], after which one of the two keys opens the store, or both do.
 pub fn rekey(path: &Path, key: &Key, options: &Options, new: &Key) -> Result<(), Error> {
     let file = hold(path)?;
-    let mut copies = [[0; BLOCK_BYTES]; 2];
-    let length = file.len();
-    let length = length.map_err(|e| Error::io("measuring the store", e))?;
-    for (copy, address) in copies.iter_mut().zip(SUPERBLOCKS) {
-        read_available(&file, length, address, copy)?;
-    }
-    let (mut superblock, _) = superblock::open(&copies, key)?;
+    let mut superblock = superblock_of(&file, key)?;
     superblock.sequence = superblock.sequence.saturating_add(1);
     // Which subjects the store names does not matter here, so the store is not looked through.
     let shelf = Box::new(Beside::store(path));

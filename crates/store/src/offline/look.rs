@@ -10,8 +10,9 @@ use crate::error::Error;
 use crate::layout::{BLOCK_BYTES, POOL_AT, SUPERBLOCKS, offset};
 use crate::mark::{MARK_ID_BYTES, Mark};
 use crate::medium::Medium;
-use crate::recover::recover;
-use crate::superblock::Clear;
+use crate::recover::{read_available, recover};
+use crate::subject::{Beside, KeyTable};
+use crate::superblock::{self, Clear, Superblock};
 
 /// What a store's file says to whoever has no key. None of it is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,32 @@ pub(super) fn outlined(medium: &dyn Medium) -> Result<Outline, Error> {
         }
     }
     outline.ok_or(Error::Foreign)
+}
+
+/// Opens the superblock, and nothing else.
+pub(super) fn superblock_of(medium: &dyn Medium, key: &Key) -> Result<Superblock, Error> {
+    let length = medium.len();
+    let length = length.map_err(|e| Error::io("measuring the store", e))?;
+    let mut copies = [[0; BLOCK_BYTES]; 2];
+    for (copy, address) in copies.iter_mut().zip(SUPERBLOCKS) {
+        read_available(medium, length, address, copy)?;
+    }
+    superblock::open(&copies, key).map(|(superblock, _)| superblock)
+}
+
+/// How many subjects were erased, by the key table beside the store at `path`; `None` where there
+/// is no key table, as long as there never was a subject. Where subjects were given up with a key
+/// table that was lost ([`Error::KeysMissing`]), all numbers up to theirs count. Changes nothing.
+///
+/// Those that were not erased cannot be counted here: the keys of all of them, and of numbers that
+/// no subject has got yet, hang on the same few nodes.
+///
+/// # Errors
+/// As [`crate::Store::open`] for the superblock and the key table.
+pub fn erased(path: &Path, key: &Key) -> Result<Option<u64>, Error> {
+    let file = hold(path)?;
+    let superblock = superblock_of(&file, key)?;
+    KeyTable::erased(&Beside::store(path), key, superblock.file)
 }
 
 /// What a store holds, in figures.

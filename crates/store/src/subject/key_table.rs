@@ -102,6 +102,20 @@ impl KeyTable {
         Ok(key_table)
     }
 
+    /// How many subjects have been erased according to the key table on `shelf`; `None` where there
+    /// is none. Changes nothing.
+    pub(crate) fn erased(
+        shelf: &dyn Shelf,
+        credential: &Key,
+        file: [u8; FILE_ID_BYTES],
+    ) -> Result<Option<u64>, Error> {
+        let Some(medium) = shelf.find()? else {
+            return Ok(None);
+        };
+        let content = KeyFile::look(&*medium, &slot_key(credential, file)?)?;
+        Ok(Some(content.cover.destroyed()))
+    }
+
     /// The identity of the store.
     pub(crate) const fn file(&self) -> &[u8; FILE_ID_BYTES] {
         &self.file

@@ -44,21 +44,13 @@ impl KeyFile {
     /// Opens the key table on `medium`. Where the slots differ, as after a crash, the older one is
     /// replaced before anything is returned: it may hold a key whose destruction had begun.
     pub(crate) fn open(medium: Arc<dyn Medium>, key: &SlotKey) -> Result<(Self, Content), Error> {
-        settle(&*medium)?;
-        let bytes = medium
-            .len()
-            .map_err(|e| Error::io("measuring the key table", e))?;
-        let blocks = bytes.div_ceil(BLOCK);
-        let read = |which| read(&*medium, bytes, which).map(|bytes| slot::open(key, &bytes));
-        let (first, second) = (read(0)?, read(1)?);
-        let alike = matches!((&first, &second), (Ok(a), Ok(b)) if a.sequence == b.sequence);
-        let damaged = first.is_ok() != second.is_ok();
-        let (good, content) = match (first, second) {
-            (Ok(a), Ok(b)) if b.sequence > a.sequence => (1, b),
-            (Ok(a), _) => (0, a),
-            (Err(_), Ok(b)) => (1, b),
-            (Err(a), Err(b)) => return Err(why(a.max(b))),
-        };
+        let Found {
+            content,
+            good,
+            alike,
+            damaged,
+            blocks,
+        } = find(&*medium, key)?;
         let mut file = Self {
             medium,
             sequence: content.sequence,
@@ -75,6 +67,11 @@ impl KeyFile {
             file.store(key, content.reserved, &content.cover)?;
         }
         Ok((file, content))
+    }
+
+    /// What the key table on `medium` holds. Changes nothing.
+    pub(crate) fn look(medium: &dyn Medium, key: &SlotKey) -> Result<Content, Error> {
+        find(medium, key).map(|found| found.content)
     }
 
     /// Replaces both slots, durably, one after the other. Until this returns, what it replaces may
@@ -137,6 +134,45 @@ impl KeyFile {
         self.doubtful = false;
         Ok(())
     }
+}
+
+/// What was found on a medium.
+struct Found {
+    /// Of the slot that counts.
+    content: Content,
+    /// Which slot that is.
+    good: u8,
+    /// Whether the other slot holds the same.
+    alike: bool,
+    /// Whether the other slot does not open.
+    damaged: bool,
+    /// Blocks that the medium has, the last one perhaps not whole.
+    blocks: u64,
+}
+
+/// Reads both slots.
+fn find(medium: &dyn Medium, key: &SlotKey) -> Result<Found, Error> {
+    settle(medium)?;
+    let bytes = medium
+        .len()
+        .map_err(|e| Error::io("measuring the key table", e))?;
+    let read = |which| read(medium, bytes, which).map(|bytes| slot::open(key, &bytes));
+    let (first, second) = (read(0)?, read(1)?);
+    let alike = matches!((&first, &second), (Ok(a), Ok(b)) if a.sequence == b.sequence);
+    let damaged = first.is_ok() != second.is_ok();
+    let (good, content) = match (first, second) {
+        (Ok(a), Ok(b)) if b.sequence > a.sequence => (1, b),
+        (Ok(a), _) => (0, a),
+        (Err(_), Ok(b)) => (1, b),
+        (Err(a), Err(b)) => return Err(why(a.max(b))),
+    };
+    Ok(Found {
+        content,
+        good,
+        alike,
+        damaged,
+        blocks: bytes.div_ceil(BLOCK),
+    })
 }
 
 /// Makes reads show what is on the disk.

@@ -94,6 +94,12 @@ impl Cover {
         self.0.len()
     }
 
+    /// How many subjects' keys are destroyed.
+    pub(crate) fn destroyed(&self) -> u64 {
+        let left: u64 = self.0.values().map(|(height, _)| 1 << height).sum();
+        NUMBERS - left
+    }
+
     /// How many it will have once this subject's key is destroyed too.
     pub(crate) fn nodes_without(&self, number: u64) -> usize {
         match self.over(number) {

@@ -76,8 +76,9 @@ proptest! {
         shuffled.sort_by_key(|n| (n + 1).wrapping_mul(seed | 1));
         let encoded = |numbers: &[u64]| {
             let mut cover = whole();
-            for number in numbers {
+            for (before, number) in (0..).zip(numbers) {
                 let expected = cover.nodes_without(*number);
+                assert_eq!(cover.destroyed(), before);
                 assert!(cover.puncture(*number));
                 assert_eq!(cover.nodes(), expected);
                 assert!(!cover.puncture(*number));
@@ -120,8 +121,9 @@ fn erasing_all_that_is_old_leaves_few_nodes() {
         cover.puncture(number);
     }
     assert!(cover.nodes() <= LEVELS as usize, "{} nodes", cover.nodes());
+    assert_eq!(cover.destroyed(), 20_000);
     assert!(cover.puncture_range(0, NUMBERS - 1));
-    assert_eq!(cover.nodes(), 0);
+    assert_eq!((cover.nodes(), cover.destroyed()), (0, NUMBERS));
     assert!(Cover::decode(&[]).unwrap().derive(0).is_none());
 }
 

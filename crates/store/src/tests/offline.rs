@@ -309,3 +309,47 @@ fn a_new_key_opens_what_subjects_sealed_too() {
         Some(b"1".as_slice())
     );
 }
+
+#[test]
+fn erased_subjects_are_counted_and_the_key_table_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, keys) = (
+        folder.path().join("store"),
+        folder.path().join("store.keys"),
+    );
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    put(&store, b"a", b"1").unwrap();
+    drop(store);
+    assert_eq!(offline::erased(&path, &key()).unwrap(), None);
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    let make = || block_on(store.write(|tx| tx.new_subject())).unwrap();
+    let subjects = [make(), make(), make(), make()];
+    for subject in [subjects[0], subjects[2]] {
+        block_on(store.erase(subject, |_| Ok::<_, Error>(()))).unwrap();
+    }
+    drop(store);
+    // Numbers that were set aside and not used do not count, although they are not used later.
+    assert_eq!(offline::erased(&path, &key()).unwrap(), Some(2));
+    let store = Store::open(&path, &key(), Options::default()).unwrap();
+    let later = block_on(store.write(|tx| tx.new_subject())).unwrap();
+    assert!(later.number() > 1000);
+    assert!(matches!(offline::erased(&path, &key()), Err(Error::InUse)));
+    drop(store);
+    // What opening would mend, looking leaves.
+    let mut damaged = std::fs::read(&keys).unwrap();
+    damaged[100] ^= 1;
+    std::fs::write(&keys, &damaged).unwrap();
+    assert_eq!(offline::erased(&path, &key()).unwrap(), Some(2));
+    assert_eq!(std::fs::read(&keys).unwrap(), damaged);
+    damaged[4096 + 100] ^= 1;
+    std::fs::write(&keys, &damaged).unwrap();
+    assert!(matches!(
+        offline::erased(&path, &key()),
+        Err(Error::KeysDamaged)
+    ));
+    let other = Key::new([1; 32]);
+    assert!(matches!(
+        offline::erased(&path, &other),
+        Err(Error::WrongKey)
+    ));
+}
