@@ -6,6 +6,7 @@ use redb::{Database, TableDefinition};
 use secret::Key;
 
 use crate::backend::{Backend, Shared};
+use crate::compact::watched;
 use crate::error::Error;
 use crate::medium::Medium;
 use crate::recover::recover;
@@ -13,6 +14,7 @@ use crate::store::Options;
 use crate::superblock::Superblock;
 use crate::vault::Vault;
 use crate::view::{Newest, View};
+use crate::watch::Watch;
 
 /// Longest store in bytes (256 MiB) that is read whole when it is opened after a crash. That takes
 /// about half a second; each commit takes a fifth less.
@@ -128,6 +130,26 @@ impl Opening {
         }
     }
 
+    fn compact(&mut self, written: &dyn Fn() -> u64, watch: &mut Watch<'_>) -> Result<(), Error> {
+        self.newest.overtake();
+        let database = &mut self.database;
+        let pack = || {
+            while database.compact().map_err(Error::engine)? {}
+            Ok(())
+        };
+        watched(&self.backend, pack, written, watch)?;
+        // It stops between two commits, which is no failure: the store is closed as it should be.
+        let mut stopped = false;
+        self.backend.run(|vault| match vault.shorten(watch) {
+            Err(Error::Stopped) => {
+                stopped = true;
+                Ok(())
+            }
+            other => other,
+        })?;
+        if stopped { Err(Error::Stopped) } else { Ok(()) }
+    }
+
     /// Lets no operation through any more, once those under way have ended.
     fn retire(&self) {
         self.backend.retire();
@@ -216,14 +238,17 @@ impl Engine {
         Ok(Arc::new(opening))
     }
 
-    /// Makes the file as short as its content allows. Nobody may be reading or writing.
-    pub(crate) fn compact(&mut self) -> Result<(), Error> {
+    /// Makes the file as short as its content allows. Nobody may be reading or writing. `written`
+    /// tells how many bytes were written to the medium, for `watch`.
+    pub(crate) fn compact(
+        &mut self,
+        written: &dyn Fn() -> u64,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), Error> {
         let mut opening = self.writable()?;
         self.lock().take();
         let only = Arc::get_mut(&mut opening).ok_or(Error::Interrupted)?;
-        only.newest.overtake();
-        while only.database.compact().map_err(Error::engine)? {}
-        only.backend.run(Vault::shorten)
+        only.compact(written, watch)
     }
 
     /// Makes what the anchor knows durable.

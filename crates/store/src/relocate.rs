@@ -8,6 +8,7 @@ use crate::layout::{BLOCK_BYTES, SLOTS};
 use crate::renew::STEP_BLOCKS;
 use crate::seal::Place;
 use crate::vault::{State, Vault};
+use crate::watch::{Step, Unit, Watch};
 
 /// Times that blocks are moved towards the start of the file at most: moving needs space itself.
 const PASSES_MAX: u32 = 8;
@@ -53,9 +54,16 @@ impl State {
 
 impl Vault {
     /// Moves blocks from the end of the file to free places before, and cuts the end off. The
-    /// engine must have nothing uncommitted.
-    pub(crate) fn shorten(&self) -> Result<(), Error> {
+    /// engine must have nothing uncommitted. Stops, where `watch` says so, only once what was moved
+    /// is committed.
+    pub(crate) fn shorten(&self, watch: &mut Watch<'_>) -> Result<(), Error> {
         self.check_writable()?;
+        let mut step = Step {
+            doing: "shortening the file",
+            unit: Unit::Blocks,
+            done: 0,
+            of: Some(self.blocks()),
+        };
         let mut state = self.lock();
         for _ in 0..PASSES_MAX {
             // What the last commits gave up is free after as many more.
@@ -71,10 +79,14 @@ impl Vault {
                 break;
             }
             state.space.pack();
+            step.done = 0;
+            step.show(watch)?;
             for leaf in 0..self.blocks().div_ceil(FAN_OUT) {
                 state.move_blocks(self, leaf, &|entry| entry.address >= limit)?;
                 if state.gather.count() >= STEP_BLOCKS {
                     self.commit(&mut state, false)?;
+                    step.done = leaf * FAN_OUT;
+                    step.show(watch)?;
                 }
             }
             self.commit(&mut state, false)?;

@@ -102,12 +102,10 @@ pub(crate) async fn compact(chosen: &Chosen, places: &Places, json: bool) -> Res
     let key = chosen.key.needed(places)?;
     let options = chosen.options(&key, places)?;
     let of_task = path.clone();
-    // Safe to end at any moment, so Ctrl-C ends it as it ends any program.
-    let (before, after) = tokio::task::spawn_blocking(move || {
-        store::compact(&of_task, &key, options).map_err(of_store(&of_task))
+    let (before, after) = progress::run(move |watch| {
+        store::compact(&of_task, &key, options, watch).map_err(of_store(&of_task))
     })
-    .await
-    .map_err(|error| Error::Runtime(error.into()))??;
+    .await?;
     if json {
         output::json(&json!({ "file": path, "bytes_before": before, "bytes_after": after }));
     } else {

@@ -1,5 +1,6 @@
 //! The store.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -31,7 +32,7 @@ impl Ours {
 
     /// Makes its file, which is closed, as small as it can be.
     pub(crate) fn compact(file: &Path) -> Outcome<()> {
-        store::compact(file, &KEY, options())?;
+        store::compact(file, &KEY, options(), &mut |_| ControlFlow::Continue(()))?;
         Ok(())
     }
 }

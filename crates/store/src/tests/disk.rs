@@ -1,12 +1,13 @@
 //! The store on a real file.
 
+use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 
 use secret::Key;
 
 use super::pair::{ALL, begin, erase, traces};
 use super::{T, block_on, content, key, put};
-use crate::{Error, Options, Store, WriteError};
+use crate::{Error, Options, Step, Store, WriteError};
 
 #[test]
 fn writes_outlive_the_store_in_a_private_file() {
@@ -93,13 +94,23 @@ fn a_compacted_file_is_short_and_holds_the_same() {
     .unwrap();
     let before = content(&store).unwrap();
     drop(store);
-    let (long, short) = crate::compact(&path, &key(), Options::default()).unwrap();
+    let mut steps = Vec::new();
+    let mut note = |step: &Step| {
+        steps.push((step.doing, step.done));
+        ControlFlow::Continue(())
+    };
+    let (long, short) = crate::compact(&path, &key(), Options::default(), &mut note).unwrap();
+    assert_eq!(steps.first(), Some(&("moving records together", 0)));
+    assert!(steps.contains(&("shortening the file", 0)), "{steps:?}");
     assert_eq!(short, path.metadata().unwrap().len());
     // 50 records of 3000 bytes lie in pages of 4096 bytes.
     assert!(short < long / 2 && short < 120 * 4096, "{long} to {short}");
     let store = Store::open(&path, &key(), Options::default()).unwrap();
     assert_eq!(content(&store).unwrap(), before);
-    let missing = crate::compact(&folder.path().join("none"), &key(), Options::default());
+    let none = folder.path().join("none");
+    let missing = crate::compact(&none, &key(), Options::default(), &mut |_| {
+        ControlFlow::Continue(())
+    });
     assert!(matches!(missing, Err(Error::Io { .. })), "{missing:?}");
 }
 

@@ -9,6 +9,7 @@
 mod anchored;
 mod behaviour;
 mod canary;
+mod compacting;
 mod content;
 mod copies;
 mod counter;
