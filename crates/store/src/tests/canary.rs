@@ -1,13 +1,15 @@
 //! Nothing that is stored is ever in the clear outside the process: not in the file, at any moment,
-//! nor in anything else beside it, nor in a core dump of a process that is kept from writing one.
+//! nor in anything else beside it, nor in a snapshot's stream or what is restored of it, nor in a
+//! core dump of a process that is kept from writing one.
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use super::canary_copies::Copies;
 use super::dice::Dice;
 use super::needles::{NEEDLE_BYTES, Needle, Needles};
 use super::proof::Proof;
@@ -18,8 +20,15 @@ use crate::{Error, Options, Store, Table};
 const BATCH: usize = 400;
 /// Tables, whose names are canaries' neighbours and secret too.
 const TABLE: Table = Table::new("a table of canaries");
-/// What else must not be readable.
-const NAMES: [&[u8]; 3] = [b"a table of canaries", b"casemate.erasures", b"redb"];
+/// What else must not be readable: names of tables, and how the engine's own file begins.
+const NAMES: [&[u8]; 3] = [
+    b"a table of canaries",
+    b"casemate.erasures",
+    b"redb\x1a\n\xa9\r\n",
+];
+/// Parts in which the canaries are stored. After each the store is closed, and before that its
+/// snapshots are taken.
+const PARTS: usize = 3;
 const FOLDER: &str = "STORE_CANARY_FOLDER";
 const CORE: &str = "STORE_CANARY_CORE";
 
@@ -52,10 +61,16 @@ fn store_all(store: &Store, canaries: &[Needle]) {
     }
 }
 
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    folder
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+}
+
 /// Looks into every file of `folder`.
 fn search(folder: &Path, needles: &Needles) -> Option<(String, usize)> {
-    folder.read_dir().unwrap().find_map(|entry| {
-        let path = entry.unwrap().path();
+    files(folder).find_map(|path| {
         let number = needles.find_in(&path)?;
         Some((path.display().to_string(), number))
     })
@@ -126,6 +141,7 @@ fn proof_canary() {
     let needles = Needles::new(&canaries);
     let folder = tempfile::tempdir().unwrap();
     let (done, searches) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (mut streams, mut restored) = (0, 0);
     let look = || {
         searches.fetch_add(1, Ordering::Relaxed);
         search(folder.path(), &needles)
@@ -142,28 +158,42 @@ fn proof_canary() {
             }
         });
         let path = folder.path().join("store");
-        for part in canaries.chunks(canaries.len().div_ceil(3)) {
+        let mut copies = Copies::new(folder.path());
+        for part in canaries.chunks(canaries.len().div_ceil(PARTS)) {
             let store = Store::open(&path, &key(), Options::default()).unwrap();
+            copies.begin(&store);
             store_all(&store, part);
+            copies.take(&store);
         }
+        restored = copies.restore(&path, TABLE);
+        streams = copies.streams();
         done.store(true, Ordering::Release);
         watcher.join().unwrap()
     });
     if let Some((file, number)) = found.or_else(look) {
         proof.fail(number as u64, &format!("in the clear in {file}"));
     }
-    let bytes = std::fs::read(folder.path().join("store")).unwrap();
-    for name in NAMES {
-        if bytes.windows(name.len()).any(|window| window == name) {
-            proof.fail(0, &format!("{} is in the clear", name.escape_ascii()));
+    for path in files(folder.path()) {
+        let bytes = std::fs::read(&path).unwrap();
+        for name in NAMES {
+            if bytes.windows(name.len()).any(|window| window == name) {
+                let (name, path) = (name.escape_ascii(), path.display());
+                proof.fail(0, &format!("{name} is in the clear in {path}"));
+            }
+        }
+        // Were one in this file, and in no other, it would have been found.
+        if proof.failed() == 0 {
+            let mut planted = bytes.clone();
+            let middle = planted.len() / 2;
+            planted[middle..middle + NEEDLE_BYTES].copy_from_slice(&canaries[canaries.len() / 2]);
+            std::fs::write(&path, planted).unwrap();
+            let found = look().map(|(file, _)| file);
+            assert_eq!(found, Some(path.display().to_string()));
+            std::fs::write(&path, bytes).unwrap();
         }
     }
-    // Were one there, it would have been found.
-    let mut planted = bytes;
-    let middle = planted.len() / 2;
-    planted[middle..middle + NEEDLE_BYTES].copy_from_slice(&canaries[canaries.len() / 2]);
-    std::fs::write(folder.path().join("planted"), planted).unwrap();
-    assert!(look().is_some(), "the search finds nothing");
     proof.tally.insert("searches", searches.into_inner());
+    proof.tally.insert("streams", streams);
+    proof.tally.insert("restored", restored);
     proof.finish();
 }

@@ -9,6 +9,7 @@
 mod anchored;
 mod behaviour;
 mod canary;
+mod canary_copies;
 mod compacting;
 mod content;
 mod copies;

@@ -59,7 +59,7 @@ pub(super) const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "canary",
-        about: "what is stored is in the clear in no file, at any moment",
+        about: "what is stored is in the clear in no file, stream or restored file, at any moment",
         test: "tests::canary::proof_canary",
         cases: 1_000_000,
         share: 50_000,
