@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::file::DiskFile;
 use crate::medium::Medium;
-use crate::store::Options;
+use crate::options::Options;
 use crate::watch::{Step, Unit, Watch};
 
 /// How often it is shown how far the engine is.

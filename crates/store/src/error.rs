@@ -1,7 +1,12 @@
 //! What can go wrong, each with its consequence and the way out.
 
+mod from_below;
+mod of_write;
+
 use std::io;
 use std::sync::Arc;
+
+pub use of_write::WriteError;
 
 use crate::snapshot::Fault;
 
@@ -59,8 +64,7 @@ pub enum Error {
     DamagedSuperblock,
     /// No root slot is usable.
     #[error(
-        "all root slots of the store are damaged: \
-         the content cannot be found, restore a backup"
+        "all root slots of the store are damaged: the content cannot be found, restore a backup"
     )]
     DamagedHeader,
     /// The data key was renewed too often without the blocks following.
@@ -294,52 +298,4 @@ pub enum Error {
     /// The writer has stopped.
     #[error("the store is shut down: this write was not stored")]
     Closed,
-}
-
-impl Error {
-    /// Wraps an operating system error, telling a full disk from the rest.
-    pub(crate) fn io(doing: &'static str, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoSpace,
-            _ => Self::Io {
-                doing,
-                source: Arc::new(source),
-            },
-        }
-    }
-
-    /// Translates the engine's error; an error of ours that passed through it comes out whole.
-    pub(crate) fn engine(error: impl Into<redb::Error>) -> Self {
-        match error.into() {
-            redb::Error::Io(source) => match source.get_ref().and_then(|e| e.downcast_ref()) {
-                Some(ours) => Self::clone(ours),
-                None if source.kind() == io::ErrorKind::InvalidData => {
-                    Self::Inconsistent(source.to_string())
-                }
-                None => Self::io("storage", source),
-            },
-            redb::Error::PreviousIo | redb::Error::DatabaseClosed => Self::Interrupted,
-            redb::Error::DatabaseAlreadyOpen => Self::InUse,
-            other => Self::Inconsistent(other.to_string()),
-        }
-    }
-}
-
-/// Why a write was not stored.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum WriteError<E> {
-    /// The closure itself refused; none of its effects were kept.
-    #[error(transparent)]
-    Refused(E),
-    /// The store failed; see [`Error`] for whether to repeat.
-    #[error("{0}")]
-    Store(Error),
-}
-
-impl From<WriteError<Self>> for Error {
-    fn from(error: WriteError<Self>) -> Self {
-        match error {
-            WriteError::Refused(error) | WriteError::Store(error) => error,
-        }
-    }
 }

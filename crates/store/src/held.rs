@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::engine::Opening;
 use crate::error::Error;
 use crate::layout::Block;
 use crate::mark::Mark;
+use crate::opening::Opening;
 use crate::pinned::Pinned;
 
 /// Is shown a block's address in the file, and the block as it lies there, sealed.

@@ -15,11 +15,11 @@ use crate::layout::{
     BLOCK_BYTES, Block, POOL_AT, SLOTS, SUPERBLOCKS, offset, slot_copies, slot_of,
 };
 use crate::medium::Medium;
+use crate::options::Options;
 use crate::random;
 use crate::seal::{KEY_BYTES, Place};
 use crate::slot::Root;
 use crate::space::Space;
-use crate::store::Options;
 use crate::superblock::{self, DataKey, Superblock};
 
 /// A store that was found on a medium.

@@ -1,5 +1,7 @@
 //! The store as its users hold it.
 
+mod keys;
+
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
@@ -9,61 +11,27 @@ use std::thread::JoinHandle;
 use secret::Key;
 use tokio::sync::mpsc;
 
-use crate::anchor::{Anchor, admit_new};
+use crate::anchor::admit_new;
 use crate::engine::Engine;
 use crate::error::{Error, WriteError};
 use crate::file::{DiskFile, Nascent};
 use crate::held::Held;
+use crate::job::{self, Job};
 use crate::mark::Mark;
 use crate::medium::Medium;
+use crate::options::Options;
 use crate::read::ReadTx;
 use crate::recover;
-use crate::renew::Progress;
 use crate::snapshot::stream;
 use crate::subject::{self, Beside, KeyTable, Shelf, Subject};
 use crate::watch::Watch;
 use crate::write::WriteTx;
-use crate::writer::{self, Job};
+use crate::writer;
 
-/// Memory for cached pages in bytes (16 MiB) unless [`Options`] say otherwise.
-pub const CACHE_BYTES: usize = 16 << 20;
 /// Writes that may wait for the writer; more wait for their place in the queue.
 const QUEUE_WRITES: usize = 1024;
 /// Times that a read is tried where failures of the file end the opening under it.
 const READ_ATTEMPTS: u32 = 3;
-
-/// How to open a store.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Memory for cached pages in bytes. Cached pages are not encrypted.
-    pub cache_bytes: usize,
-    /// Make the store where there is no file. Otherwise that is an error of kind
-    /// [`std::io::ErrorKind::NotFound`].
-    pub create: bool,
-    /// What remembers the store's newest commit outside its file, so that an older copy of the
-    /// whole file is noticed.
-    pub anchor: Option<Arc<dyn Anchor>>,
-    /// Commits that the store must hold, as backups have them.
-    pub receipts: Vec<Mark>,
-    /// Take an older copy of the file for the newest from now on. What was stored since is lost.
-    pub accept_rollback: bool,
-    /// Open even where the key table is missing: it is made anew, and all subjects that the store
-    /// has are erased for good ([`Error::KeysMissing`]).
-    pub give_subjects_up: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            cache_bytes: CACHE_BYTES,
-            create: true,
-            anchor: None,
-            receipts: Vec::new(),
-            accept_rollback: false,
-            give_subjects_up: false,
-        }
-    }
-}
 
 /// An encrypted, transactional store in one file. Clones share it; when the last goes, the writes
 /// that wait are finished and the file is closed, which blocks for as long as that takes.
@@ -225,44 +193,6 @@ impl Store {
         stream(&held, base, out, watch)
     }
 
-    /// Has the store opened by another credential key from now on. Only the superblock is written,
-    /// which takes a few disk accesses, however large the store is.
-    ///
-    /// Whoever has the old key and an old copy of the file can read that copy, and through it what
-    /// is still sealed with the data keys of that time: see [`Self::renew`].
-    ///
-    /// # Errors
-    /// As all writes; whether the old key or the new one opens the store is then uncertain.
-    pub fn rekey(&self, key: &Key) -> Result<(), Error> {
-        let inner = &self.inner;
-        inner.key_table.rekey(key, || inner.engine.rekey(key))
-    }
-
-    /// Makes a new data key. It seals whatever is written from now on; what is there already is
-    /// sealed anew while there is nothing else to write, over restarts too ([`Self::progress`]).
-    /// Then the old key is destroyed.
-    ///
-    /// # Errors
-    /// [`Error::TooManyDataKeys`]; else as all writes.
-    pub fn renew(&self) -> Result<(), Error> {
-        self.inner.engine.renew()?;
-        // Wakes the writer, which does the rest.
-        let (job, _) = writer::job(|_| Ok::<(), Error>(()));
-        let queue = self.inner.queue.as_ref().ok_or(Error::Closed)?;
-        // A full queue wakes it, too.
-        drop(queue.try_send(job));
-        Ok(())
-    }
-
-    /// How far [`Self::renew`] has come.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn progress(&self) -> Result<Progress, Error> {
-        let opening = self.inner.engine.present()?;
-        opening.backend().look(|vault| Ok(vault.progress()))
-    }
-
     /// Changes the store in a transaction, and returns once the changes are durable.
     ///
     /// The closures of all callers run one after the other on one thread, and those that wait at
@@ -282,7 +212,7 @@ impl Store {
     {
         let closed = || WriteError::Store(Error::Closed);
         let queue = self.inner.queue.as_ref().ok_or_else(closed)?;
-        let (job, answer) = writer::job(write);
+        let (job, answer) = job::job(write);
         queue.send(job).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }

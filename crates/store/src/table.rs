@@ -3,8 +3,8 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::engine::Definition;
 use crate::error::Error;
+use crate::opening::Definition;
 use crate::subject::{Form, KeyTable, Place, Subject, SubjectKeys, parse};
 
 /// A named table of bytes to bytes, ordered by key. Made as a constant; it comes into being with

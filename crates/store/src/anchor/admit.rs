@@ -3,7 +3,7 @@
 use super::{Anchor, judge, judge_absent};
 use crate::error::Error;
 use crate::mark::Mark;
-use crate::store::Options;
+use crate::options::Options;
 
 /// How a copy may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::held::Held;
 use crate::mark::Mark;
+use crate::options::Options;
 use crate::recover::write_superblock;
 use crate::snapshot::stream;
-use crate::store::Options;
 use crate::subject::{Beside, KeyTable};
 use crate::watch::{Step, Unit, Watch};
 

@@ -13,9 +13,9 @@ use crate::error::Error;
 use crate::file::{DiskFile, Nascent};
 use crate::mark::Mark;
 use crate::medium::Medium as _;
+use crate::options::Options;
 use crate::recover::recover;
 use crate::snapshot::{Fault, Summary, apply};
-use crate::store::Options;
 use crate::watch::{Step, Unit, Watch};
 
 /// Bytes that are copied between two steps.

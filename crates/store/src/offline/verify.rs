@@ -7,12 +7,13 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _};
 use secret::Key;
 
 use super::hold;
-use crate::engine::{Engine, Opening};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::held::Held;
 use crate::mark::Mark;
 use crate::medium::Medium;
-use crate::store::Options;
+use crate::opening::Opening;
+use crate::options::Options;
 use crate::watch::{Step, Unit, Watch};
 
 /// Records that are read between two steps.

@@ -10,7 +10,7 @@ use super::simulated::Simulated;
 use crate::engine::Engine;
 use crate::read::ReadTx;
 use crate::subject::{Erasures, nowhere};
-use crate::{Anchor, Error, Options, Record, Table, WriteError, writer};
+use crate::{Anchor, Error, Options, Record, Table, WriteError, job, writer};
 
 /// The tables that proofs use.
 pub(crate) const TABLES: [Table; 2] = [Table::new("t"), Table::new("u")];
@@ -120,7 +120,7 @@ pub(crate) fn write(
     let answers: Vec<_> = writes
         .into_iter()
         .map(|(changes, refuse)| {
-            let (job, answer) = writer::job(move |tx| {
+            let (job, answer) = job::job(move |tx| {
                 for (table, key, value) in &changes {
                     match value {
                         Some(value) => tx.put(TABLES[*table], key, value)?,
