@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::dice::Dice;
-use super::simulated::{Event, Simulated};
+use super::event::Event;
+use super::simulated::Simulated;
 use crate::{Anchor, Error, Mark};
 
 /// What an anchor can know after a power cut: any of these.

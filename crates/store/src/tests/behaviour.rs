@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::simulated::{Event, Simulated};
+use super::event::Event;
+use super::simulated::Simulated;
 use super::{T, block_on, content, create, open, put};
 use crate::{Error, KEY_BYTES_MAX, Table, WriteError};
 

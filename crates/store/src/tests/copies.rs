@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::content::{self, Model, change, key, options, same, write};
 use super::dice::{Dice, Repeatable};
-use super::history::{Life, Weather, changes};
 use super::image::Image;
+use super::life::{Life, Weather, changes};
 use super::proof::{Proof, Tally};
 use super::simulated::Simulated;
 use crate::engine::Engine;

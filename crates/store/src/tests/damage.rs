@@ -2,7 +2,8 @@
 
 use super::content::{Found, Model, content, open, same};
 use super::dice::Dice;
-use super::history::{History, Life, Weather};
+use super::history::History;
+use super::life::{Life, Weather};
 use super::simulated::Simulated;
 use crate::Error;
 

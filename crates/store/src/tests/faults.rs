@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::dice::seed;
-use super::simulated::{Fault, Simulated};
+use super::event::Fault;
+use super::simulated::Simulated;
 use super::{content, create, open, put};
 use crate::{Error, Store, WriteError};
 

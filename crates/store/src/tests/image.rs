@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::simulated::Event;
+use super::event::Event;
 
 /// Bytes that a disk writes whole, or tears.
 pub(crate) const SECTOR: usize = 512;

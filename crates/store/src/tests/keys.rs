@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use secret::Key;
 
 use super::dice::Dice;
-use super::simulated::{Event, Fault, Simulated, apply, lose_power};
+use super::event::{Event, Fault, apply, lose_power};
+use super::simulated::Simulated;
 use super::{T, content, key, put};
 use crate::engine::Engine;
 use crate::layout::{BLOCK_BYTES, POOL_AT, SUPERBLOCKS, offset};

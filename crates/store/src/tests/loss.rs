@@ -1,8 +1,8 @@
 //! What a power cut leaves of writes that no sync had confirmed.
 
 use super::dice::Dice;
+use super::event::Event;
 use super::image::{Image, SECTOR};
-use super::simulated::Event;
 
 /// How the writes fare that were under way.
 #[derive(Clone, Copy)]

@@ -17,16 +17,20 @@ mod counter;
 mod damage;
 pub(crate) mod dice;
 mod disk;
+mod event;
 mod faults;
 mod history;
 mod hot;
 mod image;
 mod keys;
 mod kill;
+mod life;
 mod loss;
+mod moment;
 mod mutation;
 mod needles;
 mod offline;
+mod offline_keys;
 mod older;
 mod pair;
 mod power;
@@ -38,6 +42,7 @@ mod subjects;
 mod subjects_crash;
 mod subjects_vectors;
 mod vectors;
+mod victim;
 
 use std::sync::Arc;
 

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::anchored::{Known, Memory};
 use super::content::{self, Found, Model, abandon, change, same, write};
 use super::dice::{Dice, Repeatable};
-use super::history::{History, Life, Weather};
+use super::event::{Event, Fault, Sabotage};
+use super::history::History;
 use super::image::Image;
+use super::life::{Life, Weather};
 use super::loss::lose_power;
+use super::moment::{Allowed, Moment, moment};
 use super::proof::{Proof, Tally};
-use super::simulated::{Event, Fault, Sabotage, Simulated};
+use super::simulated::Simulated;
 use crate::engine::Engine;
 use crate::{Anchor, Error};
 
@@ -20,82 +23,6 @@ pub(super) const CASES_PER_LIFE: u64 = 256;
 const CUTS: usize = 3;
 /// Chance in percent that the power fails again.
 const AGAIN: usize = 15;
-
-/// What may be found.
-#[derive(Clone)]
-struct Allowed {
-    /// Any one of these.
-    states: Vec<Arc<Model>>,
-    /// Whether the disk had lied about what is being looked for. Then the store may refuse,
-    /// saying that it is damaged; what it shows must be right all the same.
-    lied: bool,
-}
-
-/// What is known at one moment of a log.
-pub(super) struct Moment<'l> {
-    /// What the disk has for certain.
-    durable: Image,
-    /// What it may have.
-    pending: &'l [Event],
-    allowed: Allowed,
-    /// What the anchor may know, where there is one.
-    known: Option<Known>,
-}
-
-/// What is known of `log` before event `point`. `start` is the disk before all of it, on which
-/// `allowed` was to be found.
-fn moment<'l>(
-    start: &Image,
-    allowed: &Allowed,
-    log: &'l [Event],
-    states: &[Arc<Model>],
-    point: usize,
-) -> Moment<'l> {
-    let settled = log[..point]
-        .iter()
-        .rposition(|event| matches!(event, Event::Settled(_)));
-    let (durable, pending) = match settled.map(|at| (at, &log[at])) {
-        Some((at, Event::Settled(image))) => (image.clone(), &log[at + 1..point]),
-        _ => (start.clone(), &log[..point]),
-    };
-    // What was missing once may be needed later.
-    let lied = allowed.lied || pending.iter().any(|event| matches!(event, Event::Lied));
-    let mut now = None;
-    let mut trying = Vec::new();
-    for event in log[..point].iter().rev() {
-        match event {
-            Event::Trying(state) if now.is_none() => trying.push(Arc::clone(&states[*state])),
-            Event::Certain(state) if now.is_none() => now = Some(*state),
-            _ => {}
-        }
-        if now.is_some() {
-            break;
-        }
-    }
-    let mut found = match now {
-        Some(state) => vec![Arc::clone(&states[state])],
-        None => allowed.states.clone(),
-    };
-    if lied {
-        // Any that was certain at some time: what came after may never have reached the disk.
-        let certain = log[..point].iter().filter_map(|event| match event {
-            Event::Certain(state) => Some(Arc::clone(&states[*state])),
-            _ => None,
-        });
-        found.extend(certain);
-        found.extend(allowed.states.iter().cloned());
-    }
-    found.append(&mut trying);
-    Moment {
-        durable,
-        pending,
-        allowed: Allowed {
-            states: found,
-            lied,
-        },
-        known: None,
-    }
-}
 
 /// Cuts the power at one moment of `history` and looks at what is left.
 pub(super) fn cut(history: &History, dice: &mut Dice, tally: &mut Tally) -> Result<(), String> {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use secret::Key;
 
 use super::dice::{Dice, cases, seed};
-use super::simulated::{Event, Simulated, apply, lose_power};
+use super::event::{Event, apply, lose_power};
+use super::simulated::Simulated;
 use super::{T, block_on, content, key, put};
 use crate::engine::Engine;
 use crate::{Anchor, Error, FileAnchor, Mark, Options, Store};

@@ -2,8 +2,9 @@
 
 use secret::Key;
 
+use super::event::Fault;
 use super::pair::{ALL, Drawer, INDEX, Pair, begin, erase, start, traces, values};
-use super::simulated::{Fault, Simulated};
+use super::simulated::Simulated;
 use super::{T, block_on, key};
 use crate::engine::Engine;
 use crate::subject::{HIDDEN_BYTES, KeyTable};

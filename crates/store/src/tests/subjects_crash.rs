@@ -4,8 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::dice::{Dice, cases, seed};
+use super::event::{Event, apply, lose_power};
 use super::pair::{ALL, Drawer, Pair, begin, erase, traces, values};
-use super::simulated::{Event, Simulated, apply, lose_power};
+use super::simulated::Simulated;
 use super::{key, put};
 use crate::engine::Engine;
 use crate::medium::Medium;
