@@ -16,8 +16,11 @@ use crate::vault::Vault;
 use crate::view::{Newest, View};
 use crate::watch::Watch;
 
-/// Longest store in bytes (256 MiB) that is read whole when it is opened after a crash. That takes
-/// about half a second; each commit takes a fifth less.
+/// Longest store in bytes (256 MiB) that is read whole when it is opened after a crash. That took
+/// 1.2 to 1.6 s for a file of 140 MiB and 2.4 to 3.0 s for one of 270 MiB, less than half of it
+/// computing (two cores of an AMD EPYC, a virtual disk that others used too); a longer store opened
+/// in 0.1 to 0.2 s. In return each commit writes less: a longer store made a tenth fewer where a
+/// sync took 4 ms, and a third fewer in memory.
 const REPAIR_BYTES_MAX: u64 = 256 << 20;
 
 /// Key-value bytes as the engine types them.
