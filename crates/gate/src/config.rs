@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::{access, client, limits};
+
 /// Connections that are open at most. More wait in the socket's backlog.
 const CONNECTIONS: usize = 8192;
 /// The most that `connections` may be: each takes two of the unit's 32768 descriptors.
@@ -29,6 +31,12 @@ pub struct Config {
     pub head_ms: u64,
     /// Milliseconds until a bot has begun to answer.
     pub answer_ms: u64,
+    /// How much a client may ask for.
+    pub limits: limits::Settings,
+    /// Who may say for whom he speaks.
+    pub proxies: client::Settings,
+    /// What is written down of requests.
+    pub log: access::Settings,
 }
 
 impl Default for Config {
@@ -38,6 +46,9 @@ impl Default for Config {
             handshake_ms: HANDSHAKE_MS,
             head_ms: HEAD_MS,
             answer_ms: ANSWER_MS,
+            limits: limits::Settings::default(),
+            proxies: client::Settings::default(),
+            log: access::Settings::default(),
         }
     }
 }
@@ -66,6 +77,8 @@ impl Config {
                 ));
             }
         }
+        self.limits.check()?;
+        self.proxies.check()?;
         Ok(())
     }
 
@@ -112,5 +125,12 @@ mod tests {
         assert!(config.check().unwrap_err().contains("`connections`"));
         let config: Config = daemon::parse("head_ms = 5").unwrap();
         assert!(config.check().unwrap_err().contains("`head_ms`"));
+        for (text, key) in [
+            ("[limits]\nstreams = 0", "`limits.streams`"),
+            ("[proxies]\nproxy_protocol = true", "`proxies.networks`"),
+        ] {
+            let config: Config = daemon::parse(text).unwrap();
+            assert!(config.check().unwrap_err().contains(key), "{text}");
+        }
     }
 }

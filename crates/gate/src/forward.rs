@@ -56,7 +56,6 @@ impl Bots {
         request: Request<Incoming>,
         client: IpAddr,
     ) -> Response<Body> {
-        let id = request_id();
         let (mut parts, body) = request.into_parts();
         let named = headers::is_domain(&parts);
         let query = parts.uri.query().map(str::to_owned);
@@ -67,26 +66,30 @@ impl Bots {
             Route::Bot(_, rest) if !allowed(&parts.method, rest) => not_allowed(),
             Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => {
                 discard(body).await;
-                too_large()
+                too_large(client)
             }
             Route::Bot(bot, rest) => match below(rest, query.as_deref()) {
                 Some(uri) => {
-                    headers::to_service(&mut parts.headers, client, &id);
+                    headers::to_service(&mut parts.headers, client);
                     let mut forwarded = Request::new(bounded(body));
                     *forwarded.method_mut() = parts.method;
                     *forwarded.uri_mut() = uri;
                     *forwarded.headers_mut() = parts.headers;
-                    self.forward(&bot, forwarded).await
+                    self.forward(&bot, forwarded, client).await
                 }
                 None => ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read."),
             },
         };
         headers::to_visitor(response.headers_mut(), named);
-        response.headers_mut().insert(headers::REQUEST_ID, id);
         response
     }
 
-    async fn forward(&self, bot: &BotName, request: Request<Body>) -> Response<Body> {
+    async fn forward(
+        &self,
+        bot: &BotName,
+        request: Request<Body>,
+        visitor: IpAddr,
+    ) -> Response<Body> {
         let client = self.client(bot);
         let sent = tokio::time::timeout(self.answer_time, client.send(request)).await;
         match sent {
@@ -97,7 +100,7 @@ impl Bots {
             Ok(Err(ClientError::Absent(..))) => {
                 ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
             }
-            Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(),
+            Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(visitor),
             Ok(Err(error)) => {
                 tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
                 away(StatusCode::BAD_GATEWAY)
@@ -192,7 +195,11 @@ fn not_allowed() -> Response<Body> {
     )
 }
 
-fn too_large() -> Response<Body> {
+fn too_large(client: IpAddr) -> Response<Body> {
+    event::report(&event::Event::BodyTooLarge {
+        client,
+        most_bytes: BODY_BYTES as u64,
+    });
     let detail = format!("The request is longer than {BODY_BYTES} bytes; nothing of it was kept.");
     let mut response = ipc::problem(StatusCode::PAYLOAD_TOO_LARGE, &detail);
     response
@@ -218,14 +225,4 @@ fn redirect(bot: &BotName, query: Option<&str>) -> Response<Body> {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
-}
-
-/// 64 random bits in hexadecimal.
-fn request_id() -> HeaderValue {
-    let mut bytes = [0_u8; 8];
-    if secret::fill_random(&mut bytes).is_err() {
-        return HeaderValue::from_static("0");
-    }
-    let text = format!("{:016x}", u64::from_ne_bytes(bytes));
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
 }

@@ -9,7 +9,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// Headers for one hop (RFC 9110, section 7.6.1) and those by which a visitor
 /// could speak in the gate's name.
-const NOT_FORWARDED: [HeaderName; 14] = [
+const NOT_FORWARDED: [HeaderName; 16] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -24,16 +24,58 @@ const NOT_FORWARDED: [HeaderName; 14] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-real-ip"),
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("true-client-ip"),
 ];
 
 /// A year, as the preload list of browsers asks for (RFC 6797).
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
+/// What a page may do whose service says nothing of it: nothing, in no frame (CSP
+/// level 3).
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
+);
+
+/// Which of a browser's devices a page may use: none.
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+     magnetometer=(), microphone=(), midi=(), payment=(), usb=()",
+);
+
+/// What an answer has unless its service says otherwise. A bot does where its widget
+/// needs it: the script that other sites load, and the page that they frame, are
+/// `cross-origin`, and that page's policy names those sites. `Cross-Origin-Opener-Policy`
+/// is about windows of their own and leaves frames alone (HTML, 7.1.3).
+const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+    (HeaderName::from_static("permissions-policy"), PERMISSIONS),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+];
+
+/// What no answer has: who made it, and a filter that browsers gave up because it
+/// could be turned against the page that it was for.
+const NOT_TOLD: [HeaderName; 3] = [
+    header::SERVER,
+    HeaderName::from_static("x-powered-by"),
+    header::X_XSS_PROTECTION,
+];
+
 /// Makes a visitor's headers fit for the service behind the gate.
-pub(crate) fn to_service(headers: &mut HeaderMap, client: IpAddr, request: &HeaderValue) {
+pub(crate) fn to_service(headers: &mut HeaderMap, client: IpAddr) {
     strip(headers);
     headers.remove(header::EXPECT);
-    headers.insert(REQUEST_ID, request.clone());
     headers.insert(header::FORWARDED, forwarded(client));
 }
 
@@ -41,7 +83,12 @@ pub(crate) fn to_service(headers: &mut HeaderMap, client: IpAddr, request: &Head
 /// request was for a domain ([`is_domain`]).
 pub(crate) fn to_visitor(headers: &mut HeaderMap, named: bool) {
     strip(headers);
-    headers.remove(header::SERVER);
+    for name in NOT_TOLD {
+        headers.remove(name);
+    }
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
+    }
     if named {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
@@ -98,12 +145,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", HeaderValue::from_static("1.2.3.4"));
         headers.insert("forwarded", HeaderValue::from_static("for=1.2.3.4"));
-        headers.insert("x-request-id", HeaderValue::from_static("forged"));
+        headers.insert("x-request-id", HeaderValue::from_static("abc"));
+        headers.insert("cf-connecting-ip", HeaderValue::from_static("1.2.3.4"));
         headers.insert("connection", HeaderValue::from_static("close, X-Secret"));
         headers.insert("x-secret", HeaderValue::from_static("for one hop"));
         headers.insert("accept", HeaderValue::from_static("text/html"));
         let client = "2001:db8::1".parse().unwrap();
-        to_service(&mut headers, client, &HeaderValue::from_static("abc"));
+        to_service(&mut headers, client);
         assert_eq!(headers.len(), 3, "{headers:?}");
         assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=https");
         assert_eq!(headers["x-request-id"], "abc");
@@ -113,14 +161,41 @@ mod tests {
     #[test]
     fn a_visitor_gets_the_security_headers() {
         let mut headers = HeaderMap::new();
-        headers.insert("server", HeaderValue::from_static("chat"));
+        for told in ["server", "x-powered-by", "x-xss-protection"] {
+            headers.insert(told, HeaderValue::from_static("1; mode=block"));
+        }
         to_visitor(&mut headers, true);
-        assert!(headers.get("server").is_none());
+        for absent in ["server", "x-powered-by", "x-xss-protection"] {
+            assert!(headers.get(absent).is_none(), "{absent}");
+        }
+        for (name, value) in DEFAULTS {
+            assert_eq!(headers[&name], value);
+        }
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["strict-transport-security"], "max-age=31536000");
         let mut headers = HeaderMap::new();
         to_visitor(&mut headers, false);
         assert!(headers.get("strict-transport-security").is_none());
+    }
+
+    #[test]
+    fn what_a_bot_says_of_its_own_pages_stays() {
+        let mut headers = HeaderMap::new();
+        let policy = "default-src 'self'; frame-ancestors 'self' https://shop.example";
+        let own = [
+            ("content-security-policy", policy),
+            ("cross-origin-resource-policy", "cross-origin"),
+            ("cross-origin-opener-policy", "unsafe-none"),
+            ("referrer-policy", "same-origin"),
+            ("permissions-policy", "camera=(self)"),
+        ];
+        for (name, value) in own {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        to_visitor(&mut headers, true);
+        for (name, value) in own {
+            assert_eq!(headers.get_all(name).iter().collect::<Vec<_>>(), [value]);
+        }
     }
 
     #[test]

@@ -2,16 +2,23 @@
 //! names. It parses hostile bytes, so it can open nothing: its listening socket
 //! is inherited, and of Unix sockets it sees the bots' alone.
 
+mod access;
+mod client;
 mod config;
+mod desk;
 mod error;
 mod forward;
 mod headers;
+mod limits;
 mod route;
 mod serve;
 mod tls;
 
+pub use access::{ClientShown, Settings as LogSettings};
+pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
 pub use config::Config;
 pub use error::Error;
+pub use limits::Settings as LimitsSettings;
 pub use route::{Route, route};
 
 use std::path::Path;
@@ -38,8 +45,12 @@ impl Service for Gate {
         config.check()
     }
 
-    fn plan(_config: &Config, _instance: Option<&str>) -> Plan {
-        Plan::new().connect(BOT_SOCKETS)
+    fn plan(config: &Config, _instance: Option<&str>) -> Plan {
+        let plan = Plan::new().connect(BOT_SOCKETS);
+        match &config.proxies.networks_file {
+            Some(path) => plan.read(path),
+            None => plan,
+        }
     }
 
     async fn serve(mut start: Start<Config>) -> Result<(), BoxError> {
@@ -55,6 +66,7 @@ impl Service for Gate {
 pub struct Edge {
     tls: TlsAcceptor,
     bots: forward::Bots,
+    desk: desk::Desk,
     config: Config,
 }
 
@@ -70,11 +82,17 @@ impl Edge {
     /// A gate for the bots whose visitor sockets are in `bots`.
     ///
     /// # Errors
-    /// When the certificate is missing or cannot be used.
+    /// When the certificate is missing or cannot be used, or the list of proxies is.
     pub fn new(credentials: &Credentials, bots: &Path, config: Config) -> Result<Self, Error> {
         let tls = tls::from_credentials(credentials)?;
         let bots = forward::Bots::new(bots, &config);
-        Ok(Self { tls, bots, config })
+        let desk = desk::Desk::new(&config)?;
+        Ok(Self {
+            tls,
+            bots,
+            desk,
+            config,
+        })
     }
 
     /// Serves on all listeners until `drain` is cancelled, then lets answers
@@ -91,8 +109,10 @@ impl Edge {
             self.tls,
             &self.config,
             self.bots,
+            self.desk,
             drain,
         )
         .await;
+        event::flush();
     }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Config;
+use crate::desk::Desk;
 use crate::forward::Bots;
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
@@ -47,6 +48,7 @@ struct Shared {
     handshake_time: Duration,
     head_time: Duration,
     bots: Bots,
+    desk: Desk,
     drain: CancellationToken,
 }
 
@@ -58,6 +60,7 @@ pub(crate) async fn all(
     tls: TlsAcceptor,
     config: &Config,
     bots: Bots,
+    desk: Desk,
     drain: CancellationToken,
 ) {
     let shared = Arc::new(Shared {
@@ -66,6 +69,7 @@ pub(crate) async fn all(
         handshake_time: config.handshake_time(),
         head_time: config.head_time(),
         bots,
+        desk,
         drain: drain.clone(),
     });
     let places = Arc::new(Semaphore::new(config.connections));
@@ -132,7 +136,12 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
+async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
+    let arrived = shared
+        .desk
+        .arrive(&mut stream, address, shared.handshake_time);
+    let Some(arrival) = arrived.await else { return };
+    let peer = arrival.peer;
     let handshake = tokio::time::timeout(shared.handshake_time, shared.tls.accept(stream));
     let stream = match handshake.await {
         Ok(Ok(stream)) => stream,
@@ -143,7 +152,10 @@ async fn connection(stream: TcpStream, client: IpAddr, shared: &Arc<Shared>) {
     let service = service_fn(|request| {
         begun.notify_one();
         let shared = Arc::clone(shared);
-        async move { Ok::<_, Infallible>(shared.bots.answer(request, client).await) }
+        async move {
+            let answer = |request, client| shared.bots.answer(request, client);
+            Ok::<_, Infallible>(shared.desk.answer(request, peer, answer).await)
+        }
     });
     let mut served = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {

@@ -1,0 +1,175 @@
+//! The access log: one structured journal record for each request.
+//!
+//! `TARGET=access`, and in fields (the journal puts `CASEMATE_` before their names)
+//! METHOD, PATH, STATUS, BYTES (of the answer's body), MS (until all of it was
+//! sent), WHOLE (whether all of it was), PROTOCOL, REQUEST (the id that every
+//! service's records of this request have too), BOT and CLIENT where there are any.
+
+mod settings;
+mod shown;
+
+pub use settings::{ClientShown, Settings};
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use event::Shown;
+use http::header::HeaderValue;
+use http::{StatusCode, Version};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Frame, SizeHint};
+use ipc::{Body, BoxError};
+use secret::Key;
+
+use crate::Error;
+
+/// How requests are written down.
+#[derive(Debug)]
+pub(crate) struct AccessLog {
+    access: bool,
+    client: ClientShown,
+    /// For hashes of clients. It is made at start and forgotten at the end.
+    key: Key,
+}
+
+impl AccessLog {
+    /// # Errors
+    /// When there are no random bytes.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+        let mut key = [0; secret::KEY_BYTES];
+        secret::fill_random(&mut key).map_err(Error::Randomness)?;
+        Ok(Self {
+            access: settings.access,
+            client: settings.client,
+            key: Key::new(key),
+        })
+    }
+
+    /// A record of a request that has just come; none where none is to be written.
+    pub(crate) fn record(
+        &self,
+        request: &http::request::Parts,
+        client: IpAddr,
+        bot: Option<&str>,
+        id: &HeaderValue,
+        begun: Instant,
+    ) -> Option<Record> {
+        self.access.then(|| Record {
+            method: request.method.as_str().to_owned(),
+            path: shown::path(request.uri.path()),
+            bot: bot.map(str::to_owned),
+            protocol: protocol(request.version),
+            client: shown::client(client, self.client, &self.key),
+            id: id.clone(),
+            begun,
+        })
+    }
+}
+
+const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP",
+    }
+}
+
+/// What is known of a request when it comes.
+#[derive(Debug)]
+pub(crate) struct Record {
+    method: String,
+    path: String,
+    bot: Option<String>,
+    protocol: &'static str,
+    client: Option<String>,
+    id: HeaderValue,
+    begun: Instant,
+}
+
+impl Record {
+    fn write(&self, status: StatusCode, bytes: u64, whole: bool) {
+        let (method, path) = (Shown(&self.method), Shown(&self.path));
+        let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = status.as_u16();
+        tracing::info!(
+            target: "access",
+            %method,
+            %path,
+            status,
+            bytes,
+            ms,
+            whole,
+            protocol = self.protocol,
+            request = self.id.to_str().unwrap_or_default(),
+            bot = self.bot.as_deref(),
+            client = self.client.as_deref(),
+            "{method} {path} {status} {bytes} B {ms} ms"
+        );
+    }
+}
+
+/// A body that is written down when it ends or is given up, and holds something
+/// until then.
+pub(crate) struct Recorded<H> {
+    body: Body,
+    record: Option<Record>,
+    status: StatusCode,
+    bytes: u64,
+    ended: bool,
+    _held: H,
+}
+
+impl<H: Send + Unpin + 'static> Recorded<H> {
+    pub(crate) fn body(body: Body, record: Option<Record>, status: StatusCode, held: H) -> Body {
+        let recorded = Self {
+            body,
+            record,
+            status,
+            bytes: 0,
+            ended: false,
+            _held: held,
+        };
+        recorded.boxed_unsync()
+    }
+}
+
+impl<H: Unpin> hyper::body::Body for Recorded<H> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            }
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<H> Drop for Recorded<H> {
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take() {
+            let whole = self.ended || self.body.is_end_stream();
+            record.write(self.status, self.bytes, whole);
+        }
+    }
+}

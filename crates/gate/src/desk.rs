@@ -1,0 +1,197 @@
+//! Where a connection and each of its requests come first: who the client is,
+//! whether he is within his limits, and what is written down about it.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use chat_api::BotName;
+use event::Event;
+use http::header::HeaderValue;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use ipc::Body;
+use tokio::net::TcpStream;
+
+use crate::access::{AccessLog, Record, Recorded};
+use crate::client::Proxies;
+use crate::client::receive::{self, Refusal};
+use crate::limits::{Class, Decision, Limits, Place, answer};
+use crate::{Config, Error, Route, headers, route};
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    proxies: Proxies,
+    limits: Limits,
+    log: AccessLog,
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// Whom it is from, as far as the connection tells: a client, or a trusted proxy
+    /// that names him with each request.
+    pub(crate) peer: IpAddr,
+    /// Given back when it ends.
+    _place: Option<Place>,
+}
+
+impl Desk {
+    /// A desk for these settings. Reads the file of proxies.
+    ///
+    /// # Errors
+    /// When that file cannot be read, or there are no random bytes.
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let settings = &config.proxies;
+        let file = match &settings.networks_file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| Error::ProxiesUnread(path.clone(), error))?,
+            None => String::new(),
+        };
+        Ok(Self {
+            proxies: Proxies::new(settings, &file).map_err(Error::Proxies)?,
+            limits: Limits::new(&config.limits),
+            log: AccessLog::new(&config.log)?,
+        })
+    }
+
+    /// Lets a connection in, once it is known whose it is; none where it is to be
+    /// closed. A proxy has no limit of its own, for it stands for many.
+    pub(crate) async fn arrive(
+        &self,
+        stream: &mut TcpStream,
+        address: IpAddr,
+        time: Duration,
+    ) -> Option<Arrival> {
+        let is_proxy = self.proxies.trusts(address);
+        // A stranger is counted before he is waited for.
+        let place = if is_proxy {
+            None
+        } else {
+            Some(self.limits.connection(address)?)
+        };
+        if !self.proxies.proxy_protocol() {
+            return Some(Arrival {
+                peer: address,
+                _place: place,
+            });
+        }
+        let source = async {
+            if is_proxy {
+                receive::source(stream).await
+            } else {
+                receive::expect_none(stream).await.map(|()| None)
+            }
+        };
+        let peer = match tokio::time::timeout(time, source).await {
+            Ok(Ok(source)) => source.unwrap_or(address),
+            Ok(Err(Refusal::Broken(error))) => {
+                tracing::debug!("a connection broke before it said whose it is: {error}");
+                return None;
+            }
+            Ok(Err(refusal)) => {
+                let (client, reason) = (address, refusal.to_string());
+                event::report(&Event::ProxyUntrusted {
+                    client,
+                    reason: &reason,
+                });
+                return None;
+            }
+            Err(_) => {
+                let (client, phase) = (address, "the PROXY header");
+                event::report(&Event::SlowClient { client, phase });
+                return None;
+            }
+        };
+        let place = if is_proxy && !self.proxies.trusts(peer) {
+            Some(self.limits.connection(peer)?)
+        } else {
+            place
+        };
+        Some(Arrival {
+            peer,
+            _place: place,
+        })
+    }
+
+    /// Answers one request of a connection from `peer`: by `answer`, which is told the
+    /// client, where he is within his limits.
+    pub(crate) async fn answer<F, A>(
+        &self,
+        request: Request<Incoming>,
+        peer: IpAddr,
+        answer: F,
+    ) -> Response<Body>
+    where
+        F: FnOnce(Request<Incoming>, IpAddr) -> A,
+        A: Future<Output = Response<Body>>,
+    {
+        let begun = Instant::now();
+        let id = request_id();
+        let (mut parts, body) = request.into_parts();
+        if self.proxies.is_forged(peer, &parts.headers) {
+            let (client, reason) = (
+                peer,
+                "it names a client in a header, and is no trusted proxy",
+            );
+            event::report(&Event::ProxyUntrusted { client, reason });
+        }
+        let client = self.proxies.client(peer, &parts.headers);
+        parts.headers.insert(headers::REQUEST_ID, id.clone());
+        let bot = match route(parts.uri.path()) {
+            Route::Bot(bot, _) | Route::Slash(bot) => Some(bot),
+            Route::Health | Route::Unknown => None,
+        };
+        let class = Class::of(&parts.method, parts.uri.path(), bot.as_ref());
+        let record = self.log.record(
+            &parts,
+            client,
+            bot.as_ref().map(BotName::as_str),
+            &id,
+            begun,
+        );
+        let (mut response, place) = match self.limits.request(client, class, bot.as_ref()) {
+            Decision::Refused(standing, wait) => {
+                (own(answer::refusal(&standing, wait), &parts), None)
+            }
+            Decision::Taken(standing) => match self.limits.stream(client) {
+                None => (own(answer::too_many_streams(), &parts), None),
+                Some(place) => {
+                    let mut response = answer(Request::from_parts(parts, body), client).await;
+                    if let Some(standing) = standing.filter(|_| answer::is_told(class)) {
+                        answer::tell(response.headers_mut(), &standing);
+                    }
+                    (response, Some(place))
+                }
+            },
+        };
+        response.headers_mut().insert(headers::REQUEST_ID, id);
+        recorded(response, record, place)
+    }
+}
+
+/// An answer of the desk itself, which no one behind it has made fit for a visitor.
+fn own(mut response: Response<Body>, request: &http::request::Parts) -> Response<Body> {
+    headers::to_visitor(response.headers_mut(), headers::is_domain(request));
+    response
+}
+
+/// The response, written down once all of it is sent; until then it holds its place.
+fn recorded(
+    response: Response<Body>,
+    record: Option<Record>,
+    place: Option<Place>,
+) -> Response<Body> {
+    let status = response.status();
+    response.map(|body| Recorded::body(body, record, status, place))
+}
+
+/// 64 random bits in hexadecimal.
+fn request_id() -> HeaderValue {
+    let mut bytes = [0_u8; 8];
+    if secret::fill_random(&mut bytes).is_err() {
+        return HeaderValue::from_static("0");
+    }
+    let text = format!("{:016x}", u64::from_ne_bytes(bytes));
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
+}
