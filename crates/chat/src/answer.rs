@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chat_api::visitor::{Begun, Event, MessageId, Trouble};
 use futures_util::FutureExt as _;
+use ipc::RequestId;
 use llm_api::FailKind;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
 use crate::bot::{Bot, now};
 use crate::conversation::{ConversationId, NoRandomness, Token, hex, random};
@@ -45,6 +47,8 @@ pub struct Question {
     pub text: String,
     /// What was said before.
     pub earlier: Vec<Exchange>,
+    /// The request that it came with, for the logs.
+    pub request: Option<RequestId>,
 }
 
 /// Answers in a task of its own, which nobody's going away ends.
@@ -56,7 +60,7 @@ pub fn spawn(
     place: OwnedSemaphorePermit,
 ) {
     let of = Arc::clone(bot);
-    bot.tasks.spawn(async move {
+    let answering = async move {
         match take(&of, &question).await {
             Err(error) => log.refuse(error),
             Ok((number, passages)) => {
@@ -67,7 +71,8 @@ pub fn spawn(
             }
         }
         drop((claim, place));
-    });
+    };
+    bot.tasks.spawn(answering.in_current_span());
 }
 
 fn accepted(question: &Question) -> Vec<Event> {
@@ -205,7 +210,8 @@ async fn answer(
         passages,
         &question.earlier,
     );
-    let asked = tokio::time::timeout(ANSWER_TIME, ask(bot, &request, log)).await;
+    let llm = bot.llm.for_request(question.request.clone());
+    let asked = tokio::time::timeout(ANSWER_TIME, ask(&llm, &request, log)).await;
     let (text, done) = asked.map_err(|_| Failure::Endless)??;
     let id = MessageId::try_from(hex(&random::<16>()?)).map_err(|_| Failure::Empty)?;
     let sources = prompt::sources(passages, &done.sources);
@@ -233,11 +239,11 @@ async fn answer(
 
 /// Asks the broker and streams what comes; gives the whole text.
 async fn ask(
-    bot: &Bot,
+    llm: &llm_api::Client,
     request: &llm_api::AnswerRequest,
     log: &LogWriter,
 ) -> Result<(String, llm_api::Done), Failure> {
-    let mut answer = bot.llm.answer(request).await?;
+    let mut answer = llm.answer(request).await?;
     let mut text = String::new();
     loop {
         let mut event = answer.next().await?;

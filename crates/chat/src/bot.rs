@@ -7,6 +7,7 @@ use chat_api::{BotFile, BotName, operator, visitor};
 use store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use crate::conversation::ConversationId;
 use crate::conversations::Conversations;
@@ -89,7 +90,7 @@ impl Bot {
         let conversations = self.conversations.clone();
         let erased = self
             .tasks
-            .spawn(async move { conversations.erase(id).await });
+            .spawn(async move { conversations.erase(id).await }.in_current_span());
         erased.await.map_err(|_| Error::CutOff)??;
         tracing::info!("a conversation was erased");
         Ok(())

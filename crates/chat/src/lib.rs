@@ -10,6 +10,7 @@ pub mod bot;
 pub mod config;
 pub mod conversation;
 pub mod conversations;
+mod cors;
 mod error;
 pub mod knowledge;
 pub mod library;

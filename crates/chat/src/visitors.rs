@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_api::limits::{REQUEST_BYTES, REQUEST_TIME};
 use chat_api::visitor::{Ask, Begun, Conversation, EVENT_STREAM};
 use http::{HeaderValue, Method, StatusCode, header};
-use ipc::{Request, Response};
+use ipc::{Request, RequestId, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -14,6 +14,7 @@ use crate::assets::Assets;
 use crate::bot::{Bot, now};
 use crate::conversation::{ConversationId, Token, normalise};
 use crate::conversations::{MESSAGES_MAX, messages};
+use crate::cors::Sites;
 use crate::error::Error;
 use crate::live::{Claimed, KEEP_ALIVE_TIME, LogReader};
 
@@ -22,6 +23,7 @@ use crate::live::{Claimed, KEEP_ALIVE_TIME, LogReader};
 pub struct Visitors {
     bot: Arc<Bot>,
     assets: Assets,
+    sites: Sites,
 }
 
 impl Visitors {
@@ -29,14 +31,22 @@ impl Visitors {
     #[must_use]
     pub fn of(bot: Arc<Bot>) -> Self {
         let assets = Assets::of(&bot.file);
-        Self { bot, assets }
+        let sites = Sites::of(&bot.file);
+        Self { bot, assets, sites }
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response {
-        self.route(request)
-            .await
-            .unwrap_or_else(|error| error.response())
+        let caller = self.sites.caller(request.headers());
+        let mut response = match self.sites.preflight(&request) {
+            Some(answer) => answer,
+            None => self
+                .route(request)
+                .await
+                .unwrap_or_else(|error| error.response()),
+        };
+        Sites::share(caller, response.headers_mut());
+        response
     }
 
     async fn route(&self, request: Request) -> Result<Response, Error> {
@@ -113,6 +123,7 @@ impl Visitors {
         #[serde(deny_unknown_fields)]
         struct Empty {}
 
+        let of = RequestId::of(request.headers());
         let begin: Begin = body(request).await?;
         let (conversation, token) = (ConversationId::begin(now())?, Token::random()?);
         match begin {
@@ -136,6 +147,7 @@ impl Visitors {
                     id,
                     text,
                     earlier: Vec::new(),
+                    request: of,
                 })
                 .await
             }
@@ -160,6 +172,7 @@ impl Visitors {
 
     async fn message(&self, id: &str, request: Request) -> Result<Response, Error> {
         let conversation = self.open(id, &request)?;
+        let of = RequestId::of(request.headers());
         let Ask { id, text } = body(request).await?;
         let text = normalise(&text)?;
         // The place is found once the right to answer is held: until then another may be finding it.
@@ -169,6 +182,7 @@ impl Visitors {
             id,
             text,
             earlier: Vec::new(),
+            request: of,
         })
         .await
     }

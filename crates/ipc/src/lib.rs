@@ -10,6 +10,7 @@ mod client;
 mod error;
 mod peer;
 mod read;
+mod request_id;
 mod serve;
 
 pub use body::{Body, BodySender, Closed, empty, full, json, no_content, problem, stream};
@@ -17,6 +18,7 @@ pub use client::{Client, ClientError, Incoming};
 pub use error::BoxError;
 pub use peer::Peer;
 pub use read::{BodyError, DISCARD_BYTES, read_body, read_json, read_object};
+pub use request_id::RequestId;
 pub use serve::{DRAIN_TIME, Limits, serve};
 
 /// A request as a handler gets it.

@@ -14,8 +14,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument as _, Span};
 
-use crate::{Peer, Request, Response};
+use crate::{Peer, Request, RequestId, Response};
 
 /// How long answers under way may take after the service was told to stop.
 /// Shorter than the unit's `TimeoutStopSec=`, so that draining ends by itself.
@@ -50,7 +51,8 @@ impl Default for Limits {
 
 /// Serves until `drain` is cancelled, then lets answers under way finish for at
 /// most [`DRAIN_TIME`]. New connections wait meanwhile in the backlog of the
-/// socket, which the service manager holds, for the next process.
+/// socket, which the service manager holds, for the next process. What is logged
+/// while a request is answered has its [`RequestId`].
 pub async fn serve<H, F>(
     _confined: &Confined,
     listener: UnixListener,
@@ -81,9 +83,11 @@ pub async fn serve<H, F>(
             }
         };
         let handler = handler.clone();
-        let service = service_fn(move |request| {
-            let answer = handler(peer, request);
-            async move { Ok::<_, Infallible>(answer.await) }
+        let service = service_fn(move |request: Request| {
+            let id = RequestId::of(request.headers());
+            let span = id.map_or_else(Span::none, |id| id.span());
+            let answer = span.in_scope(|| handler(peer, request));
+            async move { Ok::<_, Infallible>(answer.await) }.instrument(span)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

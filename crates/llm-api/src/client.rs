@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
-use ipc::Incoming;
+use ipc::{Incoming, RequestId};
 
 use crate::{
     ANSWER_PATH, AnswerRequest, STATUS_PATH, Status,
@@ -69,6 +69,7 @@ impl Error {
 #[derive(Clone, Debug)]
 pub struct Client {
     ipc: ipc::Client,
+    request: Option<RequestId>,
 }
 
 impl Client {
@@ -76,6 +77,16 @@ impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             ipc: ipc::Client::new(socket),
+            request: None,
+        }
+    }
+
+    /// The same client for one visitor's request: what the broker logs has its id.
+    #[must_use]
+    pub fn for_request(&self, request: Option<RequestId>) -> Self {
+        Self {
+            ipc: self.ipc.clone(),
+            request,
         }
     }
 
@@ -109,6 +120,9 @@ impl Client {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        if let Some(request) = &self.request {
+            request.put(call.headers_mut());
+        }
         let reply = within(EVENT_TIME, self.ipc.send(call)).await??;
         if reply.status() != StatusCode::OK {
             return Err(refused(reply).await);

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use llm_api::{FailKind, Outcome};
+use tracing::Span;
 
 /// A call under way. One that is dropped without an end was given up by its caller, and is recorded as that.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Call {
     answer_bytes: usize,
     first_ms: Option<u64>,
     ended: bool,
+    /// Where it began: its records have the id of the request, whoever writes them.
+    span: Span,
 }
 
 impl Call {
@@ -29,6 +32,7 @@ impl Call {
             answer_bytes: 0,
             first_ms: None,
             ended: false,
+            span: Span::current(),
         }
     }
 
@@ -54,17 +58,20 @@ impl Call {
     /// There is no whole answer. `cause` is for the operator.
     pub(crate) fn failed(mut self, kind: FailKind, cause: &str) {
         let (bot, provider) = (&self.bot, &self.provider);
+        let entered = self.span.enter();
         tracing::warn!(
             bot,
             provider,
             kind = kind.as_str(),
             "provider {provider:?} gave bot {bot:?} no answer: {cause}"
         );
+        drop(entered);
         self.record(kind.as_str());
     }
 
     fn record(&mut self, outcome: &str) {
         self.ended = true;
+        let _entered = self.span.enter();
         let Self {
             bot,
             provider,

@@ -163,9 +163,13 @@ async fn answer(
     step: Arc<Notify>,
     request: ipc::Request,
 ) -> ipc::Response {
-    let question: Value = ipc::read_json(request.into_body(), 1 << 20, Duration::from_secs(5))
+    let id = ipc::RequestId::of(request.headers());
+    let mut question: Value = ipc::read_json(request.into_body(), 1 << 20, Duration::from_secs(5))
         .await
         .unwrap();
+    if let Some(id) = id {
+        question["x-request-id"] = id.as_str().into();
+    }
     asked.lock().unwrap().push(question.clone());
     let (mut sender, body) = ipc::stream(16);
     let broker = broker.lock().unwrap().clone();
