@@ -78,6 +78,9 @@ pathlib.Path("/run/held").touch()
 time.sleep(300)
 """
 
+# gate.toml for a test that asks more than a client may.
+NO_LIMITS = "[limits]\nbot_per_minute = 1000000\nall_per_minute = 1000000\nexempt = ['127.0.0.0/8', '::1/128']\n"
+
 Events = list[tuple[str, dict[str, Any]]]
 
 
@@ -144,6 +147,8 @@ def whole(answer: Events) -> str:
 machine.start()
 machine.wait_for_unit("multi-user.target")
 machine.wait_for_open_port(443)
+put("/etc/casemate/gate.toml", NO_LIMITS)
+machine.succeed("systemctl restart casemate-gate.service")
 put("/tmp/prices.md", "# Prices\n\nA parcel costs four crowns.\n")
 machine.succeed("casemate bot add shop --title Shop", "casemate knowledge add shop /tmp/prices.md")
 CONVERSATIONS = f"{URL}/shop/v1/conversations"
@@ -277,7 +282,7 @@ with subtest("when there is room again, messages are saved again, without anybod
     t.assertEqual(machine.get_unit_property("casemate-chat@full.service", "MainPID"), process)
 
 with subtest("whoever dawdles is cut off"):
-    put("/etc/casemate/gate.toml", f"handshake_ms = {GATE_MS}\nhead_ms = {GATE_MS}\n")
+    put("/etc/casemate/gate.toml", f"handshake_ms = {GATE_MS}\nhead_ms = {GATE_MS}\n{NO_LIMITS}")
     machine.succeed("systemctl restart casemate-gate.service")
     put("/tmp/dawdle.py", f"PATIENCE = {PING_SECONDS}\n{DAWDLE}")
     ended: dict[str, float | None] = json.loads(machine.succeed("python3 /tmp/dawdle.py", timeout=120))
@@ -286,10 +291,9 @@ with subtest("whoever dawdles is cut off"):
     bounds = {"half a body": 15, "a preface alone": PING_SECONDS, "half a head, HTTP/2": PING_SECONDS}
     late = {way: time for way, time in ended.items() if time is None or time > bounds.get(way, SOON)}
     t.assertEqual(late, {}, str(ended))
-    machine.succeed("rm /etc/casemate/gate.toml", "systemctl restart casemate-gate.service")
 
 with subtest("the gate takes as many connections as it was told, and serves again once they are gone"):
-    put("/etc/casemate/gate.toml", f"connections = 20\nhandshake_ms = {3 * GATE_MS}\n")
+    put("/etc/casemate/gate.toml", f"connections = 20\nhandshake_ms = {3 * GATE_MS}\n{NO_LIMITS}")
     machine.succeed("systemctl restart casemate-gate.service")
     put("/tmp/hold.py", HOLD)
     machine.succeed("systemd-run --unit=holder python3 /tmp/hold.py")
@@ -299,3 +303,21 @@ with subtest("the gate takes as many connections as it was told, and serves agai
     machine.succeed("systemctl stop holder.service", "rm /etc/casemate/gate.toml", "systemctl restart casemate-gate.service")
     answered("shop", "What does a parcel cost?")
     machine.succeed("casemate status")
+
+with subtest("a client who asks too much is told when to come back, and the journal says who it was"):
+    # On one connection, so that no token comes back meanwhile but a few.
+    statuses = machine.succeed(
+        f"{CURL} {JSON} --data '{{}}' --output /dev/null --write-out '%{{http_code}} %header{{retry-after}}\\n' '{CONVERSATIONS}?[1-150]'"
+    ).splitlines()
+    t.assertEqual({status.strip() for status in statuses}, {"201", "429 1"})
+    t.assertGreaterEqual(sum(status.startswith("201") for status in statuses), 100)
+    # Pages are another matter.
+    machine.succeed(f"{CURL} --fail {URL}/shop/widget.js")
+    machine.succeed("journalctl --sync")
+    journal = "journalctl --boot --unit=casemate-gate.service --output=json --no-pager"
+    record = json.loads(machine.succeed(f"{journal} CASEMATE_EVENT=rate-limited | tail --lines=1"))
+    t.assertEqual((record["TARGET"], record["CASEMATE_LIMIT"], record["CASEMATE_BOT"]), ("security", "chat", "shop"))
+    t.assertIn(record["CASEMATE_CLIENT"], ("127.0.0.1", "::1"))
+    record = json.loads(machine.succeed(f"{journal} TARGET=access CASEMATE_STATUS=429 | tail --lines=1"))
+    t.assertEqual((record["CASEMATE_METHOD"], record["CASEMATE_PATH"]), ("POST", "/b/shop/v1/conversations"))
+    t.assertIn(record["CASEMATE_CLIENT"], ("127.0.0.0/24", "::/48"))

@@ -67,6 +67,9 @@ for ((number = 0; ; number++)); do
 done
 """
 
+# gate.toml for visitors who all come from this machine.
+NO_LIMITS = "[limits]\nbot_per_minute = 1000000\nall_per_minute = 1000000\nexempt = ['127.0.0.0/8', '::1/128']\n"
+
 Events = list[tuple[str, dict[str, Any]]]
 
 
@@ -146,7 +149,14 @@ def wait_for_answers(bot: str) -> None:
     machine.wait_until_succeeds(f"{CURL} --fail --output /dev/null {URL}/{bot}/healthz", timeout=STARTED)
 
 
+def lift_limits() -> None:
+    """All visitors of this test come from one address, and ask as fast as they can."""
+    put("/etc/casemate/gate.toml", NO_LIMITS)
+    machine.succeed("systemctl restart casemate-gate.service")
+
+
 def start_visitors() -> None:
+    lift_limits()
     machine.succeed("mkdir --parents /root/visitors")
     for number in range(VISITORS):
         start_in_background(f"visitor-{number}-{uuid.uuid4().hex[:8]}", VISITOR)
@@ -305,6 +315,7 @@ for attempt in ("first", "second"):
         machine.crash()
         machine.start()
         machine.wait_for_unit("multi-user.target")
+        lift_limits()
         wait_for_answers("quick")
         check_acknowledged(20)
         wait_for_answers(attempt)

@@ -23,7 +23,8 @@ pub(super) const KEY: &str = "standin-key-7f3a91";
 /// How long it may take to listen, in seconds.
 const LISTEN_SECONDS: u64 = 10;
 
-/// What an operator would do: address, permission to reach it, sealed key, bot and documents.
+/// What an operator would do: address, permission to reach it, sealed key, bot and documents. And the gate's limits are
+/// lifted, for all visitors of a benchmark come from one address.
 const SET_UP: &str = "\
 mkdir --parents /etc/casemate /etc/credstore.encrypted
 cat > /etc/casemate/llm.toml <<'END'
@@ -40,6 +41,12 @@ unit = \"llm\"
 host = \"127.0.0.1\"
 ports = [9200]
 private = true
+END
+cat > /etc/casemate/gate.toml <<'END'
+[limits]
+bot_per_minute = 1000000
+all_per_minute = 1000000
+exempt = ['127.0.0.0/8', '::1/128']
 END
 set -e
 printf %s @KEY@ | systemd-creds encrypt --name=provider.standin - /etc/credstore.encrypted/provider.standin
