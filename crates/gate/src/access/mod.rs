@@ -1,7 +1,7 @@
 //! The access log: one structured journal record for each request.
 //!
 //! `TARGET=access`, and in fields (the journal puts `CASEMATE_` before their names)
-//! METHOD, PATH, STATUS, BYTES (of the answer's body), MS (until all of it was
+//! METHOD, PATH, STATUS (where there was an answer), BYTES (of its body), MS (until all of it was
 //! sent), WHOLE (whether all of it was), PROTOCOL, REQUEST (the id that every
 //! service's records of this request have too), BOT and CLIENT where there are any.
 
@@ -65,6 +65,9 @@ impl AccessLog {
             client: shown::client(client, self.client, &self.key),
             id: id.clone(),
             begun,
+            status: None,
+            bytes: 0,
+            whole: false,
         })
     }
 }
@@ -78,7 +81,8 @@ const fn protocol(version: Version) -> &'static str {
     }
 }
 
-/// What is known of a request when it comes.
+/// What is known of a request. It is written when this is dropped: also where the
+/// client went away before there was an answer, which then has no status.
 #[derive(Debug)]
 pub(crate) struct Record {
     method: String,
@@ -88,18 +92,21 @@ pub(crate) struct Record {
     client: Option<String>,
     id: HeaderValue,
     begun: Instant,
+    status: Option<u16>,
+    bytes: u64,
+    whole: bool,
 }
 
-impl Record {
-    fn write(&self, status: StatusCode, bytes: u64, whole: bool) {
+impl Drop for Record {
+    fn drop(&mut self) {
         let (method, path) = (Shown(&self.method), Shown(&self.path));
         let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let status = status.as_u16();
+        let Self { bytes, whole, .. } = *self;
         tracing::info!(
             target: "access",
             %method,
             %path,
-            status,
+            status = self.status,
             bytes,
             ms,
             whole,
@@ -107,7 +114,8 @@ impl Record {
             request = self.id.to_str().unwrap_or_default(),
             bot = self.bot.as_deref(),
             client = self.client.as_deref(),
-            "{method} {path} {status} {bytes} B {ms} ms"
+            "{method} {path} {} {bytes} B {ms} ms",
+            self.status.unwrap_or_default()
         );
     }
 }
@@ -117,19 +125,23 @@ impl Record {
 pub(crate) struct Recorded<H> {
     body: Body,
     record: Option<Record>,
-    status: StatusCode,
-    bytes: u64,
     ended: bool,
     _held: H,
 }
 
 impl<H: Send + Unpin + 'static> Recorded<H> {
-    pub(crate) fn body(body: Body, record: Option<Record>, status: StatusCode, held: H) -> Body {
+    pub(crate) fn body(
+        body: Body,
+        mut record: Option<Record>,
+        status: StatusCode,
+        held: H,
+    ) -> Body {
+        if let Some(record) = &mut record {
+            record.status = Some(status.as_u16());
+        }
         let recorded = Self {
             body,
             record,
-            status,
-            bytes: 0,
             ended: false,
             _held: held,
         };
@@ -148,7 +160,9 @@ impl<H: Unpin> hyper::body::Body for Recorded<H> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                if let Some(record) = &mut self.record {
+                    record.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+                }
             }
             Poll::Ready(None) => self.ended = true,
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
@@ -167,9 +181,8 @@ impl<H: Unpin> hyper::body::Body for Recorded<H> {
 
 impl<H> Drop for Recorded<H> {
     fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
-            let whole = self.ended || self.body.is_end_stream();
-            record.write(self.status, self.bytes, whole);
+        if let Some(record) = &mut self.record {
+            record.whole = self.ended || self.body.is_end_stream();
         }
     }
 }

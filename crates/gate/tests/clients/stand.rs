@@ -55,6 +55,9 @@ async fn bot(_peer: ipc::Peer, request: ipc::Request) -> ipc::Response {
         });
         return Response::new(body);
     }
+    if request.uri().path() == "/stuck" {
+        std::future::pending::<()>().await;
+    }
     if request.uri().path() == "/frame" {
         let mut response = Response::new(ipc::full(said));
         let policy = "default-src 'none'; frame-ancestors https://shop.example";
