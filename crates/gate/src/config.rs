@@ -79,7 +79,7 @@ impl Config {
         }
         self.limits.check()?;
         self.proxies.check()?;
-        Ok(())
+        self.log.check()
     }
 
     /// Time for a TLS handshake.

@@ -3,8 +3,11 @@
 //! `TARGET=access`, and in fields (the journal puts `CASEMATE_` before their names)
 //! METHOD, PATH, STATUS (where there was an answer), BYTES (of its body), MS (until all of it was
 //! sent), WHOLE (whether all of it was), PROTOCOL, REQUEST (the id that every
-//! service's records of this request have too), BOT and CLIENT where there are any.
+//! service's records of this request have too), BOT and CLIENT where there are any,
+//! and LEFT_OUT: how many requests before this one were not written down, because
+//! there were more than may be in a second.
 
+mod budget;
 mod settings;
 mod shown;
 
@@ -12,6 +15,7 @@ pub use settings::{ClientShown, Settings};
 
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -25,6 +29,7 @@ use ipc::{Body, BoxError};
 use secret::Key;
 
 use crate::Error;
+use budget::Budget;
 
 /// How requests are written down.
 #[derive(Debug)]
@@ -33,6 +38,8 @@ pub(crate) struct AccessLog {
     client: ClientShown,
     /// For hashes of clients. It is made at start and forgotten at the end.
     key: Key,
+    budget: Mutex<Budget>,
+    begun: Instant,
 }
 
 impl AccessLog {
@@ -45,6 +52,8 @@ impl AccessLog {
             access: settings.access,
             client: settings.client,
             key: Key::new(key),
+            budget: Mutex::new(Budget::of(settings.per_second)),
+            begun: Instant::now(),
         })
     }
 
@@ -57,7 +66,14 @@ impl AccessLog {
         id: &HeaderValue,
         begun: Instant,
     ) -> Option<Record> {
-        self.access.then(|| Record {
+        if !self.access {
+            return None;
+        }
+        let second = begun.saturating_duration_since(self.begun).as_secs();
+        let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
+        let left_out = budget.take(second)?;
+        drop(budget);
+        Some(Record {
             method: request.method.as_str().to_owned(),
             path: shown::path(request.uri.path()),
             bot: bot.map(str::to_owned),
@@ -65,6 +81,7 @@ impl AccessLog {
             client: shown::client(client, self.client, &self.key),
             id: id.clone(),
             begun,
+            left_out: (left_out > 0).then_some(left_out),
             status: None,
             bytes: 0,
             whole: false,
@@ -92,6 +109,7 @@ pub(crate) struct Record {
     client: Option<String>,
     id: HeaderValue,
     begun: Instant,
+    left_out: Option<u64>,
     status: Option<u16>,
     bytes: u64,
     whole: bool,
@@ -114,6 +132,7 @@ impl Drop for Record {
             request = self.id.to_str().unwrap_or_default(),
             bot = self.bot.as_deref(),
             client = self.client.as_deref(),
+            left_out = self.left_out,
             "{method} {path} {} {bytes} B {ms} ms",
             self.status.unwrap_or_default()
         );

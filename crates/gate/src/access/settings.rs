@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+/// Requests that are written down in a second. The unit's `LogRateLimitBurst=` has
+/// room for these and for the security events.
+const PER_SECOND: u32 = 1000;
+/// The most that this may be set to.
+const PER_SECOND_MAX: u32 = 100_000;
+
 /// What is written down.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -10,6 +16,8 @@ pub struct Settings {
     pub access: bool,
     /// How its client is.
     pub client: ClientShown,
+    /// Of how many requests in a second; of more, only their number is.
+    pub per_second: u32,
 }
 
 impl Default for Settings {
@@ -17,7 +25,24 @@ impl Default for Settings {
         Self {
             access: true,
             client: ClientShown::Truncated,
+            per_second: PER_SECOND,
         }
+    }
+}
+
+impl Settings {
+    /// Rejects a number that would leave out all, or that the journal cannot take.
+    ///
+    /// # Errors
+    /// A sentence that names the key.
+    pub fn check(&self) -> Result<(), String> {
+        if (1..=PER_SECOND_MAX).contains(&self.per_second) {
+            return Ok(());
+        }
+        Err(format!(
+            "`log.per_second` is {}; it must be 1 to {PER_SECOND_MAX}; `log.access` turns the log off",
+            self.per_second
+        ))
     }
 }
 
@@ -55,5 +80,8 @@ mod tests {
             assert_eq!(read(&format!("client = '{text}'")).client, shown);
         }
         assert!(daemon::parse::<Settings>("client = 'half'").is_err());
+        assert!(read("").check().is_ok());
+        let none = read("per_second = 0").check();
+        assert!(none.is_err_and(|why| why.contains("`log.per_second`")));
     }
 }

@@ -120,3 +120,24 @@ fn a_page_may_be_framed_where_its_bot_says_and_nothing_else_may() {
         assert!(!headers.contains_key("x-xss-protection") && !headers.contains_key("server"));
     });
 }
+
+#[test]
+fn a_flood_of_requests_is_counted_and_not_written_down() {
+    with_gate("[log]\nper_second = 3", async |stand| {
+        let mut send = stand.http1(b"").await.unwrap();
+        for _ in 0..20 {
+            let request = ask1("GET", "/healthz", &[]);
+            text(send.send_request(request).await.unwrap()).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        let request = ask1("GET", "/b/shop/last", &[]);
+        text(send.send_request(request).await.unwrap()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let records = stand.records("access");
+        let left_out = records.iter().filter_map(|record| record.get("left_out"));
+        let left_out: usize = left_out.map(|count| count.parse::<usize>().unwrap()).sum();
+        assert_eq!(records.len() + left_out, 21);
+        // Each second has three, and the flood may have been in two.
+        assert!(records.len() <= 7, "{}", records.len());
+    });
+}
