@@ -117,7 +117,12 @@ fn write(event: &Event<'_>) {
         }
         Event::CertificateExpiring { domain, left_s } => {
             let domain = Shown(domain);
-            warn!(target: TARGET, event = name, %domain, left_s, "the certificate of {domain} ends in {left_s} s; browsers refuse it from then on");
+            let when = if left_s > 0 {
+                "ends soon, and browsers refuse it then"
+            } else {
+                "has ended, and browsers refuse it"
+            };
+            warn!(target: TARGET, event = name, %domain, left_s, "the certificate of {domain} {when}");
         }
         Event::CertificateRenewalFailed { domain, reason } => {
             let (domain, reason) = (Shown(domain), Shown(reason));
