@@ -60,10 +60,10 @@ impl Bots {
         let named = headers::is_domain(&parts);
         let query = parts.uri.query().map(str::to_owned);
         let mut response = match route(parts.uri.path()) {
-            Route::Health => health(&parts.method),
+            route if !route.takes(&parts.method) => not_allowed(&route, &parts.method, client),
+            Route::Health => Response::new(ipc::full("ok\n")),
             Route::Unknown => ipc::problem(StatusCode::NOT_FOUND, "There is nothing here."),
             Route::Slash(bot) => redirect(&bot, query.as_deref()),
-            Route::Bot(_, rest) if !allowed(&parts.method, rest) => not_allowed(),
             Route::Bot(..) if body.size_hint().lower() > BODY_BYTES as u64 => {
                 discard(body).await;
                 too_large(client)
@@ -164,14 +164,6 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn allowed(method: &Method, path: &str) -> bool {
-    match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::OPTIONS => true,
-        Method::DELETE => chat_api::visitor::is_conversation(path),
-        _ => false,
-    }
-}
-
 fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
     let path = match query {
         Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
@@ -180,19 +172,20 @@ fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
     path.ok().map(Uri::from)
 }
 
-fn health(method: &Method) -> Response<Body> {
-    if matches!(*method, Method::GET | Method::HEAD) {
-        Response::new(ipc::full("ok\n"))
-    } else {
-        not_allowed()
+fn not_allowed(route: &Route<'_>, method: &Method, client: IpAddr) -> Response<Body> {
+    tracing::info!(
+        target: "security",
+        EVENT = "method-refused",
+        CLIENT = %client,
+        METHOD = method.as_str(),
+        "a request by a method that its path does not take"
+    );
+    let detail = "This method is not taken here.";
+    let mut response = ipc::problem(StatusCode::METHOD_NOT_ALLOWED, detail);
+    if let Ok(allow) = HeaderValue::from_str(&route.allow()) {
+        response.headers_mut().insert(header::ALLOW, allow);
     }
-}
-
-fn not_allowed() -> Response<Body> {
-    ipc::problem(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "This method is not taken here.",
-    )
+    response
 }
 
 fn too_large(client: IpAddr) -> Response<Body> {

@@ -1,6 +1,7 @@
 //! Pure: which bot a path names.
 
 use chat_api::BotName;
+use http::Method;
 
 /// What a request's path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,48 @@ pub enum Route<'a> {
     Slash(BotName),
     /// Nothing that exists.
     Unknown,
+}
+
+/// What asks whether the gate is up.
+static HEALTH: [Method; 2] = [Method::GET, Method::HEAD];
+
+/// What may be asked of a bot.
+static BOT: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
+
+/// What may be asked about a conversation.
+static CONVERSATION: [Method; 5] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::OPTIONS,
+    Method::DELETE,
+];
+
+impl Route<'_> {
+    /// The methods that it takes; none where the method makes no difference.
+    fn methods(&self) -> Option<&'static [Method]> {
+        match self {
+            Self::Health => Some(&HEALTH),
+            Self::Bot(_, path) if chat_api::visitor::is_conversation(path) => Some(&CONVERSATION),
+            Self::Bot(..) => Some(&BOT),
+            Self::Slash(_) | Self::Unknown => None,
+        }
+    }
+
+    /// Whether it takes `method`.
+    #[must_use]
+    pub fn takes(&self, method: &Method) -> bool {
+        self.methods()
+            .is_none_or(|methods| methods.contains(method))
+    }
+
+    /// The value of `Allow` (RFC 9110, section 10.2.1).
+    #[must_use]
+    pub fn allow(&self) -> String {
+        let methods = self.methods().unwrap_or_default();
+        let names: Vec<_> = methods.iter().map(Method::as_str).collect();
+        names.join(", ")
+    }
 }
 
 /// Below this prefix, the first segment is a bot's name.
@@ -91,6 +134,18 @@ mod tests {
         ] {
             assert_eq!(route(path), Route::Unknown, "{path:?}");
         }
+    }
+
+    #[test]
+    fn methods_are_taken_by_route() {
+        let conversation = route("/b/shop/v1/conversations/a1");
+        assert!(conversation.takes(&Method::DELETE));
+        assert_eq!(conversation.allow(), "GET, HEAD, POST, OPTIONS, DELETE");
+        let bot = route("/b/shop/v1/bot");
+        assert!(bot.takes(&Method::POST) && !bot.takes(&Method::DELETE));
+        assert_eq!(route("/healthz").allow(), "GET, HEAD");
+        let own = Method::from_bytes(b"get").unwrap();
+        assert!(!route("/healthz").takes(&own) && route("/none").takes(&own));
     }
 
     proptest! {
