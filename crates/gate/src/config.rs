@@ -1,5 +1,9 @@
 //! `gate.toml`.
 
+mod http;
+
+pub use http::Http;
+
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,6 +41,8 @@ pub struct Config {
     pub proxies: client::Settings,
     /// What is written down of requests.
     pub log: access::Settings,
+    /// For which hosts requests are taken.
+    pub http: Http,
 }
 
 impl Default for Config {
@@ -49,6 +55,7 @@ impl Default for Config {
             limits: limits::Settings::default(),
             proxies: client::Settings::default(),
             log: access::Settings::default(),
+            http: Http::default(),
         }
     }
 }
@@ -79,7 +86,8 @@ impl Config {
         }
         self.limits.check()?;
         self.proxies.check()?;
-        self.log.check()
+        self.log.check()?;
+        self.http.check()
     }
 
     /// Time for a TLS handshake.

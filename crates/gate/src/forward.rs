@@ -173,13 +173,8 @@ fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
 }
 
 fn not_allowed(route: &Route<'_>, method: &Method, client: IpAddr) -> Response<Body> {
-    tracing::info!(
-        target: "security",
-        EVENT = "method-refused",
-        CLIENT = %client,
-        METHOD = method.as_str(),
-        "a request by a method that its path does not take"
-    );
+    let method = method.as_str();
+    event::report(&event::Event::MethodRefused { client, method });
     let detail = "This method is not taken here.";
     let mut response = ipc::problem(StatusCode::METHOD_NOT_ALLOWED, detail);
     if let Ok(allow) = HeaderValue::from_str(&route.allow()) {

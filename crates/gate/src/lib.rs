@@ -3,25 +3,30 @@
 //! is inherited, and of Unix sockets it sees the bots' alone.
 
 mod access;
+mod admit;
 mod client;
 mod config;
 mod desk;
 mod error;
 mod forward;
 mod headers;
+mod hosts;
 mod limits;
 mod route;
 mod serve;
+pub mod strict;
 mod tls;
 
 pub use access::{ClientShown, Settings as LogSettings};
 pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
-pub use config::Config;
+pub use config::{Config, Http};
 pub use error::Error;
+pub use hosts::Hosts;
 pub use limits::Settings as LimitsSettings;
 pub use route::{Route, route};
 
 use std::path::Path;
+use std::sync::Arc;
 
 use daemon::{BoxError, Service, Start};
 use sandbox::{Confined, Plan};
@@ -67,6 +72,7 @@ pub struct Edge {
     tls: TlsAcceptor,
     bots: forward::Bots,
     desk: desk::Desk,
+    hosts: Arc<Hosts>,
     config: Config,
 }
 
@@ -87,12 +93,20 @@ impl Edge {
         let tls = tls::from_credentials(credentials)?;
         let bots = forward::Bots::new(bots, &config);
         let desk = desk::Desk::new(&config)?;
+        let hosts = Arc::new(Hosts::new(&config.http.hosts));
         Ok(Self {
             tls,
             bots,
             desk,
+            hosts,
             config,
         })
+    }
+
+    /// The hosts that it answers for; whoever holds the certificate tells them its names.
+    #[must_use]
+    pub fn hosts(&self) -> Arc<Hosts> {
+        Arc::clone(&self.hosts)
     }
 
     /// Serves on all listeners until `drain` is cancelled, then lets answers
@@ -103,16 +117,7 @@ impl Edge {
         listeners: Vec<TcpListener>,
         drain: CancellationToken,
     ) {
-        serve::all(
-            confined,
-            listeners,
-            self.tls,
-            &self.config,
-            self.bots,
-            self.desk,
-            drain,
-        )
-        .await;
+        serve::all(confined, listeners, self, drain).await;
         event::flush();
     }
 }

@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -13,12 +14,14 @@ use sandbox::Confined;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::Config;
 use crate::desk::Desk;
 use crate::forward::Bots;
+use crate::strict::{self, Guard};
+use crate::{Config, Edge, Hosts, admit};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -27,11 +30,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// than the unit's `TimeoutStopSec=`.
 const DRAIN_TIME: Duration = Duration::from_secs(20);
 
-/// Longest head of a request, in bytes, for HTTP/1.1 and HTTP/2 alike.
-const HEAD_BYTES: usize = 16 * 1024;
+/// How much hyper reads ahead on an HTTP/1.1 connection, in bytes: more than the longest head, so that
+/// it is the guard that refuses one.
+const BUFFER_BYTES: usize = 2 * strict::HEAD_BYTES;
 
-/// Most headers of a request.
-const HEADERS_MAX: usize = 64;
+/// What the TLS handshake says where HTTP/2 was chosen (RFC 9113, section 3.3).
+const ALPN_HTTP2: &[u8] = b"h2";
 
 /// Streams at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
@@ -44,11 +48,13 @@ const PING_TIME: Duration = Duration::from_secs(15);
 /// What every connection is served with.
 struct Shared {
     tls: TlsAcceptor,
-    http: auto::Builder<TokioExecutor>,
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
     handshake_time: Duration,
     head_time: Duration,
     bots: Bots,
     desk: Desk,
+    hosts: Arc<Hosts>,
     drain: CancellationToken,
 }
 
@@ -57,19 +63,19 @@ struct Shared {
 pub(crate) async fn all(
     _confined: &Confined,
     listeners: Vec<TcpListener>,
-    tls: TlsAcceptor,
-    config: &Config,
-    bots: Bots,
-    desk: Desk,
+    edge: Edge,
     drain: CancellationToken,
 ) {
+    let config = &edge.config;
     let shared = Arc::new(Shared {
-        tls,
-        http: http(config),
+        tls: edge.tls,
+        http1: http(config).http1_only(),
+        http2: http(config).http2_only(),
         handshake_time: config.handshake_time(),
         head_time: config.head_time(),
-        bots,
-        desk,
+        bots: edge.bots,
+        desk: edge.desk,
+        hosts: edge.hosts,
         drain: drain.clone(),
     });
     let places = Arc::new(Semaphore::new(config.connections));
@@ -102,14 +108,14 @@ fn http(config: &Config) -> auto::Builder<TokioExecutor> {
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(config.head_time())
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_BYTES);
+        .max_headers(strict::HEADERS_MAX)
+        .max_buf_size(BUFFER_BYTES);
     http.http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIME)
         .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(strict::HEAD_BYTES).unwrap_or(u32::MAX));
     http
 }
 
@@ -149,15 +155,26 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
         Err(_) => return tracing::debug!("a TLS handshake took too long"),
     };
     let begun = Notify::new();
+    let (http, (stream, watch)) = if is_http2(&stream) {
+        (&shared.http2, Guard::opaque(stream, peer))
+    } else {
+        (&shared.http1, Guard::http1(stream, peer))
+    };
     let service = service_fn(|request| {
         begun.notify_one();
-        let shared = Arc::clone(shared);
+        let (shared, watch) = (Arc::clone(shared), Arc::clone(&watch));
         async move {
-            let answer = |request, client| shared.bots.answer(request, client);
-            Ok::<_, Infallible>(shared.desk.answer(request, peer, answer).await)
+            let Shared { bots, hosts, .. } = &*shared;
+            let upgrade = request.headers().contains_key(UPGRADE);
+            let answer = |request, client| admit::answer(bots, hosts, &watch, request, client);
+            let response = shared.desk.answer(request, peer, answer).await;
+            if upgrade {
+                watch.upgrade_answered(response.status());
+            }
+            Ok::<_, Infallible>(response)
         }
     });
-    let mut served = pin!(shared.http.serve_connection(TokioIo::new(stream), service));
+    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = shared.drain.cancelled() => {
@@ -171,6 +188,10 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
     if let Err(error) = ended {
         tracing::debug!("a connection ended early: {error}");
     }
+}
+
+fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2)
 }
 
 /// Ends when no request has come within `time`; never, once one has. Until then the

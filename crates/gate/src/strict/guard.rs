@@ -1,0 +1,275 @@
+//! Stands between a TLS stream and hyper on an HTTP/1.1 connection.
+//!
+//! Bytes pass once the scanner took them. They are read into hyper's own buffer and copied only where
+//! a head or a line is not whole yet.
+//!
+//! A refused head is answered in its turn, behind the answers to the requests before it: hyper reads a
+//! request without a host in its place, which no client gets through, and whoever answers asks the
+//! [`Watch`] for the reason. A body that is refused breaks off with an error.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+use tokio_util::io::poll_read_buf;
+
+use super::{HEAD_BYTES, Reason, Scanner, Watch};
+
+/// What hyper reads in place of a head that was refused.
+const IN_PLACE: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+
+/// How long a client may take to hear the answer to what was refused. A connection that is closed
+/// while bytes of the client are unread is reset, and the client may lose the answer.
+const LINGER_TIME: Duration = Duration::from_secs(2);
+
+/// How much of what a client still sends is thrown away meanwhile, in bytes.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// How much is read at once to be thrown away, in bytes.
+const SCRATCH_BYTES: usize = 4096;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    Head,
+    Body(Reason),
+}
+
+/// A stream of which hyper reads only what a [`Scanner`] took.
+#[derive(Debug)]
+pub struct Guard<S> {
+    inner: S,
+    client: IpAddr,
+    scanner: Scanner,
+    watch: Arc<Watch>,
+    /// What was read and did not pass yet.
+    held: BytesMut,
+    /// How much at the beginning of `held` may pass, in bytes.
+    ready: usize,
+    refused: Option<Refused>,
+    /// How much was thrown away, in bytes.
+    discarded: usize,
+    is_shut: bool,
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Guard<S> {
+    /// Guards a connection on which HTTP/1.1 is spoken with `client`.
+    pub fn http1(inner: S, client: IpAddr) -> (Self, Arc<Watch>) {
+        Self::new(inner, client, Scanner::new())
+    }
+
+    /// Lets everything pass: for HTTP/2, whose frames hyper reads alone.
+    pub fn opaque(inner: S, client: IpAddr) -> (Self, Arc<Watch>) {
+        Self::new(inner, client, Scanner::opaque())
+    }
+
+    fn new(inner: S, client: IpAddr, scanner: Scanner) -> (Self, Arc<Watch>) {
+        let watch = Arc::new(Watch::default());
+        let guard = Self {
+            inner,
+            client,
+            scanner,
+            watch: Arc::clone(&watch),
+            held: BytesMut::new(),
+            ready: 0,
+            refused: None,
+            discarded: 0,
+            is_shut: false,
+            linger: None,
+        };
+        (guard, watch)
+    }
+
+    /// Shows the scanner what is held, of which nothing may pass yet.
+    fn scan_held(&mut self) {
+        let scan = self.scanner.scan(&self.held, &mut ());
+        self.ready = scan.taken;
+        if let Some(reason) = scan.refused {
+            self.held.truncate(scan.taken);
+            self.refuse(reason);
+        }
+    }
+
+    /// Refuses what comes behind that which is held, all of which may pass.
+    fn refuse(&mut self, reason: Reason) {
+        super::report(reason, self.client);
+        if self.scanner.is_in_body() {
+            self.refused = Some(Refused::Body(reason));
+        } else {
+            self.watch.refuse_head(reason);
+            self.refused = Some(Refused::Head);
+            self.held.extend_from_slice(IN_PLACE);
+            self.ready = self.held.len();
+        }
+    }
+
+    /// Hands over what may pass.
+    fn pass(&mut self, buf: &mut ReadBuf<'_>) {
+        let bytes = self.ready.min(buf.remaining());
+        buf.put_slice(&self.held[..bytes]);
+        self.held.advance(bytes);
+        self.ready -= bytes;
+        if self.held.is_empty() {
+            // An idle connection keeps no memory for this.
+            self.held = BytesMut::new();
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> Guard<S> {
+    /// Reads more behind what is held, and shows the scanner all of it. Whether the client has ended.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let read = ready!(poll_read_buf(Pin::new(&mut self.inner), cx, &mut self.held))?;
+        if read > 0 {
+            self.scan_held();
+        }
+        Poll::Ready(Ok(read == 0))
+    }
+
+    /// Reads into hyper's buffer, and holds back what may not pass yet. Whether the client has ended.
+    fn poll_through(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<bool>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let fresh = &buf.filled()[before..];
+        if fresh.is_empty() {
+            return Poll::Ready(Ok(true));
+        }
+        let scan = self.scanner.scan(fresh, &mut ());
+        if scan.refused.is_none() {
+            self.held.extend_from_slice(&fresh[scan.taken..]);
+        }
+        buf.set_filled(before + scan.taken);
+        if let Some(reason) = scan.refused {
+            self.refuse(reason);
+        }
+        Poll::Ready(Ok(false))
+    }
+
+    /// Behind the last request: throws away what the client sends, so that its end is seen.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut scratch = [0; SCRATCH_BYTES];
+        while self.discarded < LINGER_BYTES {
+            let mut buf = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buf))?;
+            if buf.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            self.discarded += buf.filled().len();
+        }
+        // Hyper ends the connection by its answer; there is nothing to be woken for.
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        loop {
+            if this.ready > 0 {
+                this.pass(buf);
+                return Poll::Ready(Ok(()));
+            }
+            match this.refused {
+                Some(Refused::Body(reason)) => {
+                    this.watch.refuse_body(reason);
+                    let error = io::Error::new(io::ErrorKind::InvalidData, reason);
+                    return Poll::Ready(Err(error));
+                }
+                Some(Refused::Head) => return this.poll_discard(cx),
+                None => {}
+            }
+            if this.scanner.is_finished() {
+                this.held = BytesMut::new();
+                return this.poll_discard(cx);
+            }
+            if this.scanner.is_waiting() {
+                match this.watch.take_answer(cx.waker()) {
+                    Some(switched) => {
+                        this.scanner.answered(switched);
+                        this.scan_held();
+                        continue;
+                    }
+                    None if this.held.len() >= HEAD_BYTES => return Poll::Pending,
+                    None => {}
+                }
+            }
+            let ended = if this.held.is_empty() && !this.scanner.is_waiting() {
+                ready!(this.poll_through(cx, buf))?
+            } else {
+                ready!(this.poll_more(cx))?
+            };
+            if ended || buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.is_shut {
+            ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+            this.is_shut = true;
+            this.discarded = 0;
+        }
+        if this.refused.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        let linger = this
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER_TIME)));
+        if linger.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match this.poll_discard(cx) {
+            // It heard, or is gone.
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending if this.discarded >= LINGER_BYTES => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
