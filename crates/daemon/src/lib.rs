@@ -1,7 +1,7 @@
 //! The one start-up of every Casemate service.
 //!
 //! Configuration → inherited sockets and credentials → confinement → runtime →
-//! `READY=1` → watchdog → `SIGTERM` → drain → exit code. The order is fixed
+//! `READY=1` → watchdog → (`SIGHUP` → reload) → `SIGTERM` → drain → exit code. The order is fixed
 //! here, so that no service can serve before it is confined.
 //!
 //! A service's `main` is `fn main() -> ExitCode { daemon::main::<Gate>() }`;
@@ -14,6 +14,7 @@ mod journal;
 mod memory;
 mod notify;
 mod prove;
+mod reload;
 mod service;
 mod sockets;
 mod start;
@@ -21,6 +22,7 @@ mod start;
 pub use config::{CONFIG_BYTES, ConfigError, parse, read};
 pub use folder::{FolderError, runtime_folder};
 pub use notify::Ready;
+pub use reload::{Reload, Reloading, Reloads};
 pub use service::{BoxError, ConfigFile, Job, Service, Start};
 pub use sockets::{SocketError, Sockets, opened};
 pub use start::{EXIT_CONFIG, main, once};

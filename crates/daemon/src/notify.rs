@@ -33,7 +33,7 @@ impl Ready {
     }
 }
 
-fn tell(state: &[NotifyState<'_>]) {
+pub(crate) fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(
             "the service manager could not be told; it may restart this service: {error}"

@@ -7,7 +7,7 @@ use secret::Credentials;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Ready, Sockets};
+use crate::{Ready, Reload, Sockets};
 
 /// Any error that ends a service; its chain of causes is logged.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -90,6 +90,8 @@ pub struct Start<C> {
     pub confined: Confined,
     /// Cancelled on `SIGTERM`: accept nothing more, finish what is under way.
     pub drain: CancellationToken,
+    /// For a service that can read anew, while it serves, what it was given.
+    pub reload: Reload,
     /// Tells the service manager that the service can answer.
     pub ready: Ready,
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Arguments;
 use crate::config::{self, ConfigError};
-use crate::{BoxError, ConfigFile, Job, Ready, Service, Sockets, Start, journal, prove};
+use crate::{BoxError, ConfigFile, Job, Ready, Reload, Service, Sockets, Start, journal, prove};
 
 /// The exit code for a configuration that cannot be served (`EX_CONFIG`,
 /// sysexits.h(3head)); units do not restart on it.
@@ -168,6 +168,7 @@ fn begin<S: Service>(
         credentials,
         confined,
         drain,
+        reload: Reload { _private: () },
         ready,
     };
     runtime.block_on(async {
