@@ -292,14 +292,17 @@ with subtest("whoever dawdles is cut off"):
     late = {way: time for way, time in ended.items() if time is None or time > bounds.get(way, SOON)}
     t.assertEqual(late, {}, str(ended))
 
-with subtest("the gate takes as many connections as it was told, and serves again once they are gone"):
-    put("/etc/casemate/gate.toml", f"connections = 20\nhandshake_ms = {3 * GATE_MS}\n{NO_LIMITS}")
+with subtest("the gate takes as many connections as it was told, tells others to come again, and serves once they are gone"):
+    put("/etc/casemate/gate.toml", f"connections = 20\nhandshake_ms = {15 * GATE_MS}\n{NO_LIMITS}")
     machine.succeed("systemctl restart casemate-gate.service")
     put("/tmp/hold.py", HOLD)
     machine.succeed("systemd-run --unit=holder python3 /tmp/hold.py")
     machine.wait_for_file("/run/held")
-    # They hold every place for the time of two handshakes, and no longer.
-    machine.succeed(f"{CURL} --fail {URL}/shop/healthz")
+    # They hold every place for the time of a handshake, and no longer.
+    told = problem(503, f"{URL}/shop/healthz")
+    t.assertIn("try again", told["detail"])
+    machine.succeed("journalctl --boot --unit=casemate-gate.service --grep='told to come again' --quiet")
+    machine.wait_until_succeeds(f"{CURL} --fail {URL}/shop/healthz", timeout=60)
     machine.succeed("systemctl stop holder.service", "rm /etc/casemate/gate.toml", "systemctl restart casemate-gate.service")
     answered("shop", "What does a parcel cost?")
     machine.succeed("casemate status")

@@ -1,6 +1,7 @@
 //! `gate.toml`.
 
 mod http;
+mod tls;
 
 pub use http::Http;
 
@@ -10,7 +11,9 @@ use serde::Deserialize;
 
 use crate::{access, client, limits};
 
-/// Connections that are open at most. More wait in the socket's backlog.
+pub(crate) use tls::Tls;
+
+/// Connections that are open at most. More are told to come again, or closed.
 const CONNECTIONS: usize = 8192;
 /// The most that `connections` may be: each takes two of the unit's 32768 descriptors.
 const CONNECTIONS_MAX: usize = 15_000;
@@ -41,7 +44,9 @@ pub struct Config {
     pub proxies: client::Settings,
     /// What is written down of requests.
     pub log: access::Settings,
-    /// For which hosts requests are taken.
+    /// How connections are encrypted.
+    pub tls: Tls,
+    /// For which hosts requests are taken, and where those lead that are not encrypted.
     pub http: Http,
 }
 
@@ -55,6 +60,7 @@ impl Default for Config {
             limits: limits::Settings::default(),
             proxies: client::Settings::default(),
             log: access::Settings::default(),
+            tls: Tls::default(),
             http: Http::default(),
         }
     }
@@ -87,6 +93,7 @@ impl Config {
         self.limits.check()?;
         self.proxies.check()?;
         self.log.check()?;
+        self.tls.check()?;
         self.http.check()
     }
 
@@ -140,5 +147,9 @@ mod tests {
             let config: Config = daemon::parse(text).unwrap();
             assert!(config.check().unwrap_err().contains(key), "{text}");
         }
+        let config: Config = daemon::parse("[tls]\nclient_ca = 'origin.pem'").unwrap();
+        assert!(config.check().unwrap_err().contains("`tls.client_ca`"));
+        let config: Config = daemon::parse("[http]\nredirect_port = 0").unwrap();
+        assert!(config.check().unwrap_err().contains("`http.redirect_port`"));
     }
 }

@@ -1,30 +1,39 @@
 //! Why the gate can't serve.
 
+use std::io;
 use std::path::PathBuf;
 
-/// What keeps the gate from starting.
+/// What keeps the gate from starting, or from using other certificates than before.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No sealed key and certificate.
+    /// No folder of certificates, and no sealed key and certificate.
     #[error("without a certificate visitors cannot be served; casemate-certs.service makes one")]
     Credential(#[from] secret::Error),
-    /// The credential does not hold what it should.
+    /// The folder of certificates is there and cannot be listed.
+    #[error("the certificates in {0} could not be read")]
+    Folder(PathBuf, #[source] io::Error),
+    /// There are files, and none can be used; why is logged for each.
     #[error(
-        "the credential \"tls\" {0}; visitors cannot be served until casemate-certs.service has made it anew"
+        "none of the certificates can be used; visitors cannot be served until casemate-certs.service has made one anew"
     )]
-    Malformed(&'static str),
-    /// TLS refuses the key or the chain.
-    #[error("the certificate cannot be used, so visitors cannot be served")]
+    NoCertificate,
+    /// Of `client_ca`.
+    #[error(
+        "no connection can be told to be of the authority in {0}, as {1}; mend the file or take `tls.client_ca` out of gate.toml"
+    )]
+    ClientAuthority(PathBuf, String),
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up, so visitors cannot be served")]
     Tls(#[from] rustls::Error),
     /// The list of trusted proxies cannot be read.
     #[error(
         "{0} could not be read, so that clients behind proxies could not be told apart; make it readable, or take `networks_file` out of [proxies]"
     )]
-    ProxiesUnread(PathBuf, #[source] std::io::Error),
+    ProxiesUnread(PathBuf, #[source] io::Error),
     /// The list of trusted proxies cannot be used.
     #[error("the trusted proxies cannot be used, so that clients could not be told apart: {0}")]
     Proxies(String),
     /// There are no random bytes.
     #[error("the system gives no random bytes, so that clients could not be hidden in the log")]
-    Randomness(#[source] std::io::Error),
+    Randomness(#[source] io::Error),
 }

@@ -4,24 +4,26 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use http::header::UPGRADE;
+use event::Event;
+use http::header::{self, HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use sandbox::Confined;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::desk::Desk;
 use crate::forward::Bots;
+use crate::places::{Place, Places, Shed};
 use crate::strict::{self, Guard};
-use crate::{Config, Edge, Hosts, admit};
+use crate::tls::Tls;
+use crate::{Config, Edge, Hosts, admit, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -34,8 +36,19 @@ const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// it is the guard that refuses one.
 const BUFFER_BYTES: usize = 2 * strict::HEAD_BYTES;
 
-/// What the TLS handshake says where HTTP/2 was chosen (RFC 9113, section 3.3).
-const ALPN_HTTP2: &[u8] = b"h2";
+/// How long streams of events may go on after the gate was told to stop; what is left
+/// of [`DRAIN_TIME`] is for sending what was said.
+const STREAMS_TIME: Duration = Duration::from_secs(15);
+
+/// How long a connection on which nothing was asked yet may ask after the gate was told
+/// to stop. Browsers open some for later, and visitors who come now wait for the next gate.
+const LAST_CALL: Duration = Duration::from_secs(1);
+
+/// How long it may take to tell a visitor that there is no room, from the handshake on.
+const REFUSE_TIME: Duration = Duration::from_secs(2);
+
+/// What a visitor is told to wait when there is no room, in seconds.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// Streams at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
@@ -45,17 +58,24 @@ const STREAMS_MAX: u32 = 64;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIME: Duration = Duration::from_secs(15);
 
+/// How HTTP is spoken.
+type Http = auto::Builder<TokioExecutor>;
+
 /// What every connection is served with.
 struct Shared {
-    tls: TlsAcceptor,
-    http1: auto::Builder<TokioExecutor>,
-    http2: auto::Builder<TokioExecutor>,
+    tls: Arc<Tls>,
+    http1: Http,
+    http2: Http,
     handshake_time: Duration,
     head_time: Duration,
     bots: Bots,
     desk: Desk,
     hosts: Arc<Hosts>,
+    /// Connections that are served at once.
+    most: u64,
     drain: CancellationToken,
+    /// Cancelled when streams of events must end.
+    over: CancellationToken,
 }
 
 /// Serves on all listeners until `drain` is cancelled, then lets answers under
@@ -66,6 +86,7 @@ pub(crate) async fn all(
     edge: Edge,
     drain: CancellationToken,
 ) {
+    let over = CancellationToken::new();
     let config = &edge.config;
     let shared = Arc::new(Shared {
         tls: edge.tls,
@@ -76,13 +97,15 @@ pub(crate) async fn all(
         bots: edge.bots,
         desk: edge.desk,
         hosts: edge.hosts,
+        most: config.connections as u64,
         drain: drain.clone(),
+        over: over.clone(),
     });
-    let places = Arc::new(Semaphore::new(config.connections));
+    let places = Places::new(config.connections);
     let under_way = TaskTracker::new();
     let accepting = TaskTracker::new();
     for listener in listeners {
-        let (shared, places) = (Arc::clone(&shared), Arc::clone(&places));
+        let (shared, places) = (Arc::clone(&shared), places.clone());
         let (under_way, drain) = (under_way.clone(), drain.clone());
         accepting.spawn(async move {
             drain
@@ -93,17 +116,23 @@ pub(crate) async fn all(
     accepting.close();
     accepting.wait().await;
     under_way.close();
-    if tokio::time::timeout(DRAIN_TIME, under_way.wait())
-        .await
-        .is_err()
-    {
+    let ended = async {
+        if tokio::time::timeout(STREAMS_TIME, under_way.wait())
+            .await
+            .is_err()
+        {
+            over.cancel();
+            under_way.wait().await;
+        }
+    };
+    if tokio::time::timeout(DRAIN_TIME, ended).await.is_err() {
         tracing::warn!(
             "answers still under way after {DRAIN_TIME:?} were cut off; widgets reconnect"
         );
     }
 }
 
-fn http(config: &Config) -> auto::Builder<TokioExecutor> {
+fn http(config: &Config) -> Http {
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
@@ -121,18 +150,43 @@ fn http(config: &Config) -> auto::Builder<TokioExecutor> {
 
 async fn accept(
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    places: Places,
     shared: Arc<Shared>,
     under_way: TaskTracker,
 ) {
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    let mut shed = Shed::default();
+    loop {
         match listener.accept().await {
             Ok((stream, address)) => {
+                let client = address.ip().to_canonical();
+                let place = places.take();
+                if !matches!(place, Place::Served(_)) {
+                    let (limit, most) = ("connections", shared.most);
+                    event::report(&Event::ConnectionLimit {
+                        client,
+                        limit,
+                        most,
+                    });
+                }
+                if let Some((refused, closed)) = shed.count(&place, Instant::now()) {
+                    tracing::warn!(
+                        "all connections that `connections` allows are open: {refused} more were told to come again and {closed} closed"
+                    );
+                }
                 let shared = Arc::clone(&shared);
-                under_way.spawn(async move {
-                    connection(stream, address.ip().to_canonical(), &shared).await;
-                    drop(place);
-                });
+                match place {
+                    Place::Served(place) => under_way.spawn(async move {
+                        connection(stream, client, &shared).await;
+                        drop(place);
+                    }),
+                    Place::Refused(place) => under_way.spawn(async move {
+                        let told = refuse(stream, client, &shared);
+                        // Whoever is too slow to hear it is not told.
+                        let _ = tokio::time::timeout(REFUSE_TIME, told).await;
+                        drop(place);
+                    }),
+                    Place::None => continue,
+                };
             }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted; visitors wait: {error}");
@@ -148,20 +202,18 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
         .arrive(&mut stream, address, shared.handshake_time);
     let Some(arrival) = arrived.await else { return };
     let peer = arrival.peer;
-    let handshake = tokio::time::timeout(shared.handshake_time, shared.tls.accept(stream));
-    let stream = match handshake.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return tracing::debug!("a TLS handshake failed: {error}"),
-        Err(_) => return tracing::debug!("a TLS handshake took too long"),
+    let shaken = handshake::shake(&shared.tls, stream, peer, shared.handshake_time);
+    let Some(stream) = shaken.await else {
+        return;
     };
-    let begun = Notify::new();
-    let (http, (stream, watch)) = if is_http2(&stream) {
+    let begun = CancellationToken::new();
+    let (http, (stream, watch)) = if handshake::is_http2(&stream) {
         (&shared.http2, Guard::opaque(stream, peer))
     } else {
         (&shared.http1, Guard::http1(stream, peer))
     };
     let service = service_fn(|request| {
-        begun.notify_one();
+        begun.cancel();
         let (shared, watch) = (Arc::clone(shared), Arc::clone(&watch));
         async move {
             let Shared { bots, hosts, .. } = &*shared;
@@ -171,16 +223,22 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
             if upgrade {
                 watch.upgrade_answered(response.status());
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(ending::ends_with(response, &shared.over))
         }
     });
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = shared.drain.cancelled() => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
+        () = shared.drain.cancelled() => tokio::select! {
+            ended = served.as_mut() => ended,
+            () = last_call(&begun) => {
+                served.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = served => ended,
+                    () = silence(&begun, LAST_CALL) => return,
+                }
+            }
+        },
         () = silence(&begun, shared.head_time) => {
             return tracing::debug!("a connection on which nothing was asked was closed");
         }
@@ -190,14 +248,63 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
     }
 }
 
-fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
-    stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2)
+/// Ends when something was asked, or nothing in time; only then may a connection be told
+/// to end, as hyper would close one at once on which nothing was asked.
+async fn last_call(begun: &CancellationToken) {
+    let _ = tokio::time::timeout(LAST_CALL, begun.cancelled()).await;
 }
 
-/// Ends when no request has come within `time`; never, once one has. Until then the
-/// versions of HTTP are not told apart, and neither's own limits hold.
-async fn silence(begun: &Notify, time: Duration) {
-    if tokio::time::timeout(time, begun.notified()).await.is_ok() {
+/// Ends when no request has come within `time`; never, once one has. HTTP/2 has no limit of
+/// its own until then.
+async fn silence(begun: &CancellationToken, time: Duration) {
+    if tokio::time::timeout(time, begun.cancelled()).await.is_ok() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Tells a visitor that there is no room, in answer to the first request, and closes.
+async fn refuse(mut stream: TcpStream, address: IpAddr, shared: &Shared) {
+    let arrived = shared.desk.arrive(&mut stream, address, REFUSE_TIME);
+    let Some(arrival) = arrived.await else { return };
+    let shaken = handshake::shake(&shared.tls, stream, arrival.peer, REFUSE_TIME);
+    let Some(stream) = shaken.await else {
+        return;
+    };
+    let begun = CancellationToken::new();
+    let service = service_fn(|request: Request<Incoming>| {
+        begun.cancel();
+        let response = no_room(request.version());
+        async { Ok::<_, Infallible>(response) }
+    });
+    let (http, (stream, _watch)) = if handshake::is_http2(&stream) {
+        (&shared.http2, Guard::opaque(stream, arrival.peer))
+    } else {
+        (&shared.http1, Guard::http1(stream, arrival.peer))
+    };
+    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = served.as_mut() => ended,
+        () = last_call(&begun) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection that was refused ended early: {error}");
+    }
+}
+
+fn no_room(version: Version) -> Response<ipc::Body> {
+    let detail = "There are too many visitors at the moment. Please try again.";
+    let mut response = ipc::problem(StatusCode::SERVICE_UNAVAILABLE, detail);
+    headers::to_visitor(response.headers_mut(), false);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, RETRY_SECONDS);
+    if version == Version::HTTP_11 {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -7,13 +7,28 @@ use crate::hosts;
 /// Most names that may be declared.
 const HOSTS_MAX: usize = 256;
 
-/// For which hosts requests are taken.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The port of HTTPS (RFC 9110, section 4.2.2).
+const HTTPS_PORT: u16 = 443;
+
+/// For which hosts requests are taken, and where those lead that are not encrypted.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Names and addresses without a port; `*.` at the beginning stands for one label. None declared:
     /// those that the gate is given with its certificate.
     pub hosts: Vec<String>,
+    /// The port that visitors are led to who come without encryption: the one that they reach the
+    /// gate on.
+    pub redirect_port: u16,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            hosts: Vec::new(),
+            redirect_port: HTTPS_PORT,
+        }
+    }
 }
 
 impl Http {
@@ -32,7 +47,18 @@ impl Http {
                 ));
             }
         }
-        Ok(())
+        match self.redirect_port {
+            0 => Err("`http.redirect_port` is 0; it must be 1 to 65535".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The port as an address shows it: not at all where it goes without saying.
+    pub(crate) fn shown_port(&self) -> String {
+        match self.redirect_port {
+            HTTPS_PORT => String::new(),
+            port => format!(":{port}"),
+        }
     }
 }
 
