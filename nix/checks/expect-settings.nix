@@ -32,6 +32,7 @@ let
     bots.shop = bot;
     gate = {
       port = 8443;
+      httpPort = 8080;
       openFirewall = true;
     };
     llm = {
@@ -105,8 +106,24 @@ perFile
     ""
     "8443"
   ])
+  (same "gate's port of HTTP unless asked for another"
+    plain.systemd.sockets.casemate-gate-http.listenStreams
+    [ ]
+  )
+  (same "gate's other port of HTTP" full.systemd.sockets.casemate-gate-http.listenStreams [
+    ""
+    "8080"
+  ])
+  (same "where gate leads visitors unless asked for another port"
+    plain.environment.etc."casemate/gate.toml".source.settings
+    { }
+  )
+  (same "where gate leads visitors" etc."casemate/gate.toml".source.settings.http.redirect_port 8443)
   (same "ports in the firewall, unasked" plain.networking.firewall.allowedTCPPorts [ ])
-  (same "ports in the firewall" full.networking.firewall.allowedTCPPorts [ 8443 ])
+  (same "ports in the firewall" full.networking.firewall.allowedTCPPorts [
+    8443
+    8080
+  ])
   (same "llm's credentials" full.systemd.services.casemate-llm.serviceConfig.LoadCredentialEncrypted [
     "provider.openai:/etc/credstore.encrypted/provider.openai"
   ])

@@ -1,4 +1,4 @@
-# gate: terminates TLS and forwards to the bots.
+# gate: terminates TLS and forwards to the bots; beside it, HTTP for challenges and the way to HTTPS.
 {
   config,
   lib,
@@ -15,10 +15,31 @@ let
   };
   file = toml.checked {
     stem = "gate";
-    inherit (cfg.gate) settings;
+    # Where a router leads another port here, the settings say which one visitors see.
+    settings =
+      if cfg.gate.port == packagedPort then
+        cfg.gate.settings
+      else
+        cfg.gate.settings
+        // {
+          http = {
+            redirect_port = cfg.gate.port;
+          }
+          // cfg.gate.settings.http or { };
+        };
   };
   # The port in systemd/casemate-gate.socket.
   packagedPort = 443;
+  # The port in systemd/casemate-gate-http.socket.
+  packagedHttpPort = 80;
+
+  # The empty entry takes back what the packaged unit listens on.
+  listen =
+    packaged: port:
+    lib.mkIf (port != packaged) [
+      ""
+      (toString port)
+    ];
 in
 {
   options.services.casemate.gate = {
@@ -38,23 +59,32 @@ in
       description = "The TCP port that gate serves on.";
     };
 
+    httpPort = lib.mkOption {
+      type = lib.types.port;
+      default = packagedHttpPort;
+      description = "The TCP port on which gate answers certificate authorities' challenges and leads visitors to HTTPS.";
+    };
+
     openFirewall = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Whether the firewall lets visitors reach the port.";
+      description = "Whether the firewall lets visitors reach both ports.";
     };
   };
 
   config = lib.mkIf (cfg.enable && cfg.gate.enable) {
     environment.etc."casemate/gate.toml" = toml.etc file;
-    networking.firewall.allowedTCPPorts = lib.mkIf cfg.gate.openFirewall [ cfg.gate.port ];
+    networking.firewall.allowedTCPPorts = lib.mkIf cfg.gate.openFirewall [
+      cfg.gate.port
+      cfg.gate.httpPort
+    ];
+    users.groups.casemate-tls = { };
     systemd.services.casemate-gate = dropIn.service [ file ] // dropIn.wanted "multi-user.target";
     systemd.sockets.casemate-gate = dropIn.wanted "sockets.target" // {
-      # The empty entry takes back what the packaged unit listens on.
-      listenStreams = lib.mkIf (cfg.gate.port != packagedPort) [
-        ""
-        (toString cfg.gate.port)
-      ];
+      listenStreams = listen packagedPort cfg.gate.port;
+    };
+    systemd.sockets.casemate-gate-http = dropIn.wanted "sockets.target" // {
+      listenStreams = listen packagedHttpPort cfg.gate.httpPort;
     };
   };
 }
