@@ -61,6 +61,7 @@ let
         "makeWrapper"
         "nixfmt"
         "nixfmt-tree"
+        "openssl"
         "rustfmt"
         "systemd"
       ]

@@ -14,7 +14,10 @@ in
 {
   services.casemate.enable = true;
 
-  environment.systemPackages = [ tools ];
+  environment.systemPackages = [
+    tools
+    pkgs.openssl
+  ];
 
   # Scripts name things where they are on Debian, so that one script fits both.
   systemd.tmpfiles.settings.casemate-tests = lib.mapAttrs (_: target: { L.argument = target; }) {
