@@ -6,9 +6,14 @@ use std::path::PathBuf;
 /// What keeps the gate from starting, or from using other certificates than before.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No folder of certificates, and no sealed key and certificate.
+    /// No sealed key and certificate, and no folder of them either.
     #[error("without a certificate visitors cannot be served; casemate-certs.service makes one")]
-    Credential(#[from] secret::Error),
+    Credential(#[source] secret::Error),
+    /// A folder that holds no certificate, and no credential in its place.
+    #[error(
+        "there is no certificate in {0}, and without one visitors cannot be served; casemate-certs.service puts it there"
+    )]
+    Absent(PathBuf, #[source] secret::Error),
     /// The folder of certificates is there and cannot be listed.
     #[error("the certificates in {0} could not be read")]
     Folder(PathBuf, #[source] io::Error),

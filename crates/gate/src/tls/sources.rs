@@ -58,7 +58,11 @@ impl Sources {
                 return Ok(files);
             }
         }
-        let content = self.credentials.bytes(CREDENTIAL)?;
+        let absent = |error| match &self.folder {
+            Some(folder) => Error::Absent(folder.clone(), error),
+            None => Error::Credential(error),
+        };
+        let content = self.credentials.bytes(CREDENTIAL).map_err(absent)?;
         Ok(vec![File {
             name: format!("the credential {CREDENTIAL}"),
             content: Ok(content),
