@@ -46,6 +46,10 @@ let
       ];
       credentials."provider.openai" = "/etc/credstore.encrypted/provider.openai";
     };
+    certs.settings.acme = {
+      agree_to_terms = true;
+      names = [ "shop.example" ];
+    };
     dialer.settings.reach = [
       {
         unit = "llm";
@@ -127,7 +131,7 @@ perFile
   (same "llm's credentials" full.systemd.services.casemate-llm.serviceConfig.LoadCredentialEncrypted [
     "provider.openai:/etc/credstore.encrypted/provider.openai"
   ])
-  (same "what llm may reach" (sorted (map toJSON reach)) (
+  (same "what llm and certs may reach" (sorted (map toJSON reach)) (
     sorted (
       map toJSON (
         full.services.casemate.dialer.settings.reach
@@ -141,6 +145,11 @@ perFile
             unit = "llm";
             host = "llm.example";
             ports = [ 8443 ];
+          }
+          {
+            unit = "certs";
+            host = "acme-v02.api.letsencrypt.org";
+            ports = [ 443 ];
           }
         ]
       )

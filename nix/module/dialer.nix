@@ -21,6 +21,7 @@ let
         ++ import ../reach.nix {
           inherit lib declared;
           providers = cfg.llm.settings.provider or [ ];
+          acme = cfg.certs.settings.acme or null;
         };
     };
   };
@@ -47,7 +48,8 @@ in
       };
       description = ''
         The contents of {file}`/etc/casemate/dialer.toml`, checked by dialer itself: which unit may reach which host.
-        Providers in {option}`services.casemate.llm.settings` that are on HTTPS need no entry.
+        Providers in {option}`services.casemate.llm.settings` that are on HTTPS need no entry, nor does the directory
+        in {option}`services.casemate.certs.settings`.
       '';
     };
   };
@@ -56,6 +58,7 @@ in
     environment.etc."casemate/dialer.toml" = toml.etc file;
     users.groups.casemate-to-dialer = { };
     systemd.services.casemate-dialer = dropIn.service [ file ] // dropIn.wanted "multi-user.target";
+    systemd.sockets.casemate-dialer-certs = dropIn.wanted "sockets.target";
     systemd.sockets.casemate-dialer-llm = dropIn.wanted "sockets.target";
   };
 }
