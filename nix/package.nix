@@ -5,6 +5,7 @@
   glibc,
   installShellFiles,
   rustPlatform,
+  runtimeShell,
   stdenv,
   systemd,
 }:
@@ -16,6 +17,7 @@ let
   substitutions = {
     bindir = "${placeholder "out"}/libexec/casemate";
     coreutils = "${lib.getBin coreutils}/bin";
+    shell = runtimeShell;
     systemd = "${lib.getBin systemd}/bin";
   };
 

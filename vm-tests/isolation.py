@@ -95,7 +95,7 @@ FOREIGN_STORE = "/var/lib/private/casemate-chat/other"
 FOREIGN_ANCHOR = "/var/lib/private/casemate-anchor/chat-other"
 TARGETS = {
     "files": [
-        "/var/lib/casemate/keys/tls.cred",
+        "/var/lib/casemate/keys/tls-local.cred",
         "/var/lib/casemate/keys/chat-other.cred",
         "/var/lib/casemate/bots/other.toml",
         f"{FOREIGN_STORE}/chat.redb",

@@ -62,6 +62,7 @@ let
         "nixfmt"
         "nixfmt-tree"
         "openssl"
+        "pebble"
         "rustfmt"
         "systemd"
       ]
@@ -73,6 +74,7 @@ let
       self = base // overlay self base;
       base = plain // {
         inherit lib;
+        runtimeShell = "/bin/sh";
         callPackage =
           file: arguments:
           let

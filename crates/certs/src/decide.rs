@@ -1,4 +1,4 @@
-//! Pure: whether a new certificate is due. What is there, and `now`, are given.
+//! Pure: whether a new local certificate is due. What is there, and `now`, are given.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::aws_lc_rs::ECDSA_P256_SHA256;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// How long before its end a certificate is replaced, so that a machine that
 /// was off for weeks or a renewal that failed does not turn visitors away.
@@ -70,6 +71,13 @@ fn check(now: UnixTime, names: &[ServerName<'_>], ca: &[u8], chain: &[u8]) -> Re
             webpki::Error::CertExpired { .. } => Due::Ends,
             other => unusable(other),
         })?;
+    }
+    // An anchor's own end is for its holder to look at (RFC 5280, 6.1.1).
+    let (_, authority) =
+        X509Certificate::from_der(&ca).map_err(|error| Due::Unusable(error.to_string()))?;
+    let ends = u64::try_from(authority.validity().not_after.timestamp()).unwrap_or(0);
+    if ends < later.as_secs() {
+        return Err(Due::Ends);
     }
     let covered = names.iter().all(|name| match name {
         ServerName::DnsName(_) => true,

@@ -1,30 +1,45 @@
 //! The job, and what it tells its unit.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{fs, io};
 
 use daemon::{BoxError, Job};
 use rustls_pki_types::UnixTime;
 use sandbox::{Confined, Plan};
+use secret::Credentials;
 
-use crate::config::Config;
-use crate::decide::{Present, due};
-use crate::issue::issue;
+use crate::acme::past::Past;
+use crate::acme::schedule::Step;
+use crate::config::{Acme, Config};
+use crate::decide::Present;
+use crate::report;
+use crate::run::Run;
+use crate::work::{Seen, Work, work};
 
-/// Where the certificates in use are.
+/// Where the certificates are, as this unit sees them.
 const FOLDER: &str = "/run/casemate/certs";
 
-/// The authority's certificate, there and as it is made.
-const CA: &str = "ca.pem";
+/// Copies of the chains that the gate was given.
+const SERVING: &str = "/run/casemate/served";
 
-/// The certificate, there and as it is made.
-const CHAIN: &str = "chain.pem";
+/// Where the gate looks for answers to challenges.
+pub(crate) const CHALLENGES: &str = "/run/casemate/challenges";
 
-/// Private key and certificate as they are made, to be sealed.
-const TLS: &str = "tls";
+/// The dialer's socket for this service alone.
+pub(crate) const DIALER: &str = "/run/casemate/dialer/certs/dialer.sock";
+
+/// The folder that it is in.
+const DIALER_FOLDER: &str = "/run/casemate/dialer/certs";
+
+/// The local authority's certificate, there and as it is made.
+pub(crate) const CA: &str = "ca.pem";
+
+/// The local certificate, there and as it is made.
+pub(crate) const CHAIN: &str = "chain.pem";
+
+/// The public certificate, there and as it is made.
+pub(crate) const PUBLIC: &str = "acme.pem";
 
 /// "Nothing is due": for `ExecCondition=`, 1 to 254 mean that the unit is passed over.
 const NOT_DUE: i32 = 1;
@@ -38,7 +53,7 @@ pub struct Certs;
 
 /// Why the job was not done.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(crate) enum Error {
     #[error("it is run as `--instance due` or `--instance make`, by its systemd unit")]
     Instance,
     #[error(
@@ -51,6 +66,8 @@ enum Error {
     Write(PathBuf, #[source] io::Error),
     #[error("the certificate could not be made, so the one in use stays")]
     Issue(#[from] rcgen::Error),
+    #[error("the kernel gave nothing random, or no runtime, so the certificate in use stays")]
+    System(#[from] io::Error),
 }
 
 impl Job for Certs {
@@ -58,45 +75,56 @@ impl Job for Certs {
     type Config = Config;
 
     fn check(config: &Config, _instance: Option<&str>) -> Result<(), String> {
+        config.acme()?;
         config.names().map(drop)
     }
 
-    fn plan(_config: &Config, _instance: Option<&str>) -> Plan {
-        let mut plan = Plan::new();
-        if Path::new(FOLDER).exists() {
-            plan = plan.read(FOLDER);
+    fn plan(config: &Config, _instance: Option<&str>) -> Plan {
+        let there = |path: &&str| Path::new(path).exists();
+        let mut plan = [FOLDER, SERVING]
+            .iter()
+            .filter(|path| there(path))
+            .fold(Plan::new(), |plan, path| plan.read(path));
+        if let Ok(folder) = folder() {
+            plan = plan.write(folder);
         }
-        match folder() {
-            Ok(folder) => plan.write(folder),
-            Err(_) => plan,
+        let Ok(Some(acme)) = config.acme() else {
+            return plan;
+        };
+        if there(&CHALLENGES) {
+            plan = plan.write(CHALLENGES);
+        }
+        if there(&DIALER_FOLDER) {
+            plan = plan.connect(DIALER_FOLDER);
+        }
+        match acme.root.filter(|root| root.exists()) {
+            Some(root) => plan.read(root),
+            None => plan,
         }
     }
 
     fn run(config: Config, instance: Option<&str>, _confined: &Confined) -> Result<(), BoxError> {
+        let now = UnixTime::now();
         let names = config.names()?;
+        let acme = config.acme()?;
+        let settings = acme.as_ref().map(Acme::settings).unwrap_or_default();
+        let past = Past::read(Path::new(FOLDER)).under(&settings);
+        let seen = seen()?;
+        let work = work(now, &names, acme.as_ref(), &seen, &past);
+        let run = Run {
+            now,
+            names,
+            seen,
+            credentials: Credentials::from_environment(),
+        };
         match instance {
             Some("due") => {
-                let Some(reason) = due(UnixTime::now(), &names, &present(Path::new(FOLDER))?)
-                else {
-                    tracing::info!("the certificate in use is good");
+                tell(&work);
+                if work.is_none() {
                     std::process::exit(NOT_DUE);
-                };
-                tracing::info!("a certificate is due: {reason}");
+                }
             }
-            Some("make") => {
-                let issued = issue(UnixTime::now(), &names).map_err(Error::from)?;
-                let folder = folder()?;
-                write(&folder, CA, &issued.ca)?;
-                write(&folder, CHAIN, &issued.chain)?;
-                write(&folder, TLS, &issued.tls)?;
-                let names: Vec<_> = names.iter().map(|name| name.to_str()).collect();
-                let fingerprint = issued.ca_fingerprint;
-                tracing::info!(
-                    fingerprint,
-                    "a certificate for {} was made; its authority's SHA-256 is {fingerprint}",
-                    names.join(", ")
-                );
-            }
+            Some("make") => run.make(&work, acme.as_ref(), past)?,
             _ => return Err(Error::Instance.into()),
         }
         Ok(())
@@ -115,8 +143,30 @@ pub fn condition(done: ExitCode) -> ExitCode {
     }
 }
 
+fn tell(work: &Work) {
+    if let Some(why) = &work.local {
+        tracing::info!("a local certificate is due: {why}");
+    }
+    match work.public {
+        Some(Step::Order(why)) => tracing::info!("a public certificate is due: {why}"),
+        Some(Step::Rest(until)) => {
+            tracing::info!(
+                "nothing to do for the public certificate before {}",
+                report::date(until)
+            );
+        }
+        Some(Step::Ask) => {
+            tracing::info!("the directory is asked when it wants the public certificate renewed")
+        }
+        None => {}
+    }
+    if work.is_none() {
+        tracing::info!("the certificates in use are good");
+    }
+}
+
 /// The unit's `RuntimeDirectory=` (systemd.exec(5)), which has to be one.
-fn folder() -> Result<PathBuf, Error> {
+pub(crate) fn folder() -> Result<PathBuf, Error> {
     let folder = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let single = |folder: &PathBuf| {
         folder.is_absolute() && !folder.as_os_str().as_encoded_bytes().contains(&b':')
@@ -124,69 +174,40 @@ fn folder() -> Result<PathBuf, Error> {
     folder.filter(single).ok_or(Error::NoFolder)
 }
 
-fn present(folder: &Path) -> Result<Present, Error> {
-    let read = |name| match fs::read(folder.join(name)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Read(folder.join(name), error)),
-    };
-    Ok(Present {
-        ca: read(CA)?,
-        chain: read(CHAIN)?,
+fn seen() -> Result<Seen, Error> {
+    let (folder, serving) = (Path::new(FOLDER), Path::new(SERVING));
+    Ok(Seen {
+        local: Present {
+            ca: read(&folder.join(CA))?,
+            chain: read(&folder.join(CHAIN))?,
+        },
+        public: read(&folder.join(PUBLIC))?,
+        serving_local: read(&serving.join("local.pem"))?,
+        serving_public: read(&serving.join("acme.pem"))?,
     })
 }
 
-/// Writes a file that is new, for this user alone. The unit copies it once this
-/// job has ended well, so it need not appear at once.
-fn write(folder: &Path, name: &str, text: &str) -> Result<(), Error> {
-    let path = folder.join(name);
-    let written = || -> io::Result<()> {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    written().map_err(|error| Error::Write(path.clone(), error))
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::Read(path.to_owned(), error)),
+    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
-    fn files_are_new_and_private() {
+    fn what_is_there_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), TLS, "one").unwrap();
-        write(folder.path(), TLS, "two").unwrap();
-        let path = folder.path().join(TLS);
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
-            0o600
-        );
-    }
-
-    #[test]
-    fn what_is_present_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(CHAIN), "chain").unwrap();
-        let there = present(folder.path()).unwrap();
-        assert_eq!(
-            (there.ca, there.chain.as_deref()),
-            (None, Some(&b"chain"[..]))
-        );
-        fs::create_dir(folder.path().join(CA)).unwrap();
-        assert!(matches!(present(folder.path()), Err(Error::Read(..))));
+        let path = folder.path().join(CHAIN);
+        assert!(read(&path).unwrap().is_none());
+        fs::write(&path, "chain").unwrap();
+        assert_eq!(read(&path).unwrap().as_deref(), Some(&b"chain"[..]));
+        assert!(matches!(read(folder.path()), Err(Error::Read(..))));
     }
 
     #[test]

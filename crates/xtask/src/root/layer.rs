@@ -23,6 +23,7 @@ const TEST_PROGRAMS: &str = "/usr/libexec/casemate-testkit";
 const PLACES: &[(&str, &str)] = &[
     ("@bindir@", PROGRAMS),
     ("@coreutils@", "/usr/bin"),
+    ("@shell@", "/usr/bin/sh"),
     ("@systemd@", "/usr/bin"),
 ];
 

@@ -1,7 +1,12 @@
 //! `certs.toml`.
 
+mod acme;
+
 use rustls_pki_types::ServerName;
 use serde::Deserialize;
+
+pub(crate) use acme::url;
+pub use acme::{Acme, Challenge, LETS_ENCRYPT, ROOTS, Url};
 
 /// Most names in one certificate.
 const NAMES_MAX: usize = 100;
@@ -17,6 +22,8 @@ pub struct Config {
     /// Without it: `localhost` and the machine's host name.
     #[serde(default = "own_names")]
     names: Vec<String>,
+    /// A public certificate besides; without it there is the local one alone.
+    acme: Option<acme::Table>,
 }
 
 fn own_names() -> Vec<String> {
@@ -33,8 +40,8 @@ fn own_names() -> Vec<String> {
 }
 
 impl Config {
-    /// The names for the certificate: those of the file and the loopback
-    /// addresses, each once, in order.
+    /// The names for the local certificate: those of the file and the loopback
+    /// addresses, each once, in order, without those of the public certificate.
     ///
     /// # Errors
     /// A sentence that names the value that is no name.
@@ -42,38 +49,57 @@ impl Config {
         if self.names.is_empty() {
             return Err("`names` is empty; leave it out, or name what visitors use".to_owned());
         }
-        if self.names.len() > NAMES_MAX {
-            return Err(format!(
-                "`names` has {} names, at most {NAMES_MAX} fit",
-                self.names.len()
-            ));
-        }
-        let mut names: Vec<ServerName<'static>> = Vec::new();
-        for text in self.names.iter().map(String::as_str).chain(LOOPBACK) {
-            let name = name(text)?;
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
+        let public = self.acme()?.map(|acme| acme.names).unwrap_or_default();
+        let texts = self.names.iter().map(String::as_str).chain(LOOPBACK);
+        let mut names = read("names", texts)?;
+        names.retain(|name| !public.contains(name));
         Ok(names)
     }
+
+    /// The checked `[acme]`, if there is one.
+    ///
+    /// # Errors
+    /// A sentence that names the key and what is wrong with its value.
+    pub fn acme(&self) -> Result<Option<Acme>, String> {
+        let checked = self.acme.as_ref().map(acme::Table::check).transpose();
+        checked.map_err(|why| format!("[acme]: {why}"))
+    }
+}
+
+/// Names in canonical form, each once, in order.
+fn read<'a>(
+    key: &str,
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<Vec<ServerName<'static>>, String> {
+    let mut names: Vec<ServerName<'static>> = Vec::new();
+    for text in texts {
+        let name = name(text).map_err(|why| format!("`{key}` has {why}"))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.len() > NAMES_MAX {
+        return Err(format!(
+            "`{key}` has {} names, at most {NAMES_MAX} fit",
+            names.len()
+        ));
+    }
+    Ok(names)
 }
 
 fn name(text: &str) -> Result<ServerName<'static>, String> {
     if !text.is_ascii() {
         return Err(format!(
-            "`names` has {text:?}; write an international name in its ASCII form, which starts with `xn--`"
+            "{text:?}; write an international name in its ASCII form, which starts with `xn--`"
         ));
     }
     if text.contains('*') {
-        return Err(format!(
-            "`names` has {text:?}; wildcards are not made, name each host"
-        ));
+        return Err(format!("{text:?}; wildcards are not made, name each host"));
     }
     // A trailing dot is no part of a name in a certificate (RFC 6125).
     let bare = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     ServerName::try_from(bare).map_err(|_| {
-        format!("`names` has {text:?}, which is neither a DNS name nor an IP address; write it without scheme, port or path")
+        format!("{text:?}, which is neither a DNS name nor an IP address; write it without scheme, port or path")
     })
 }
 
