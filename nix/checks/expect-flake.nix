@@ -90,6 +90,7 @@ perTest
       "casemate"
       "casemate-test-tools"
       "openssl"
+      "pebble"
     ]
   )
   (same "the flake's outputs" (attrNames outputs) [

@@ -17,6 +17,7 @@ in
   environment.systemPackages = [
     tools
     pkgs.openssl
+    pkgs.pebble
   ];
 
   # Scripts name things where they are on Debian, so that one script fits both.

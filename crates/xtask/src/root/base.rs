@@ -32,6 +32,7 @@ const TESTS: &[&str] = &[
     "curl",
     "debian-faq",
     "nix-bin",
+    "pebble",
     "procps",
     "python3",
     "python3-selenium",
