@@ -170,6 +170,21 @@ def check_public(names: set[str]) -> None:
     t.assertEqual(machine.succeed(f"systemctl is-failed {UNIT} || true").strip(), "inactive")
 
 
+# What the gate shows of the certificate that it serves for a name.
+SHOWN = "openssl s_client -connect localhost:443 -servername {name} </dev/null 2>/dev/null | openssl x509 -noout {what}"
+
+
+def served(name: str) -> str:
+    """The serial number of the certificate that the gate serves for a name."""
+    return machine.succeed(SHOWN.format(name=name, what="-serial")).strip()
+
+
+def wait_until_served(name: str) -> None:
+    """The gate reads its folder anew after the run has ended."""
+    shown = SHOWN.format(name=name, what="-serial")
+    machine.wait_until_succeeds(f"[ \"$({shown})\" = \"{serial(f'{CERTS}/acme.pem')}\" ]", timeout=60)
+
+
 machine.start()
 machine.wait_for_unit("multi-user.target")
 # Runs are this test's alone.
@@ -336,6 +351,53 @@ with subtest("a directory that is down, and then one that has forgotten the acco
     check_public({"new.test"})
     said("the directory no longer knows the account")
     t.assertNotEqual(machine.succeed(f"systemd-creds decrypt --name=acme {KEYS}/acme.cred - | sha256sum"), account)
+
+with subtest("the gate answers http-01 itself, and serves the new certificate without being restarted"):
+    machine.execute("systemctl stop test-responder.service")
+    PEBBLE["pebble"]["httpPort"], PEBBLE["pebble"]["tlsPort"] = 80, 443
+    put("/root/pebble/config.json", json.dumps(PEBBLE))
+    start_pebble()
+    machine.wait_for_unit("casemate-gate.service")
+    process = machine.get_unit_property("casemate-gate.service", "MainPID")
+    forget_failures()
+    configure(["shop.test"])
+    run()
+    check_public({"shop.test"})
+    wait_until_served("shop.test")
+    t.assertEqual(machine.get_unit_property("casemate-gate.service", "MainPID"), process)
+    # A name with a certificate is a host that is answered for; any other is not.
+    machine.succeed("curl --silent --show-error --fail --cacert /root/pebble/issuer.pem --max-time 20 https://shop.test/healthz")
+    machine.fail("curl --silent --fail --insecure --max-time 20 https://new.test/healthz")
+    machine.succeed("openssl s_client -connect localhost:443 -servername shop.test -CAfile /root/pebble/issuer.pem -verify_hostname shop.test -verify_return_error </dev/null")
+
+with subtest("the gate answers tls-alpn-01 itself"):
+    configure(["shop.test", "www.shop.test"], 'challenge = "tls-alpn-01"')
+    run()
+    check_public({"shop.test", "www.shop.test"})
+    wait_until_served("www.shop.test")
+
+with subtest("names at home keep the local certificate, and an unfinished challenge is no answer"):
+    t.assertEqual(served("localhost"), serial(f"{CERTS}/chain.pem"))
+    for path in ("none", "..%2f..%2ftls%2flocal.pem", "../../tls/local.pem"):
+        url = f"http://localhost/.well-known/acme-challenge/{path}"
+        status = machine.succeed(f"curl --silent --path-as-is --output /dev/null --write-out '%{{http_code}}' --max-time 20 {url}")
+        t.assertIn(status, {"400", "404"}, path)
+
+with subtest("a folder that does not parse leaves the certificates in use"):
+    before = served("shop.test")
+    machine.succeed(f"cp {GIVEN}/acme.pem /run/kept.pem && head --bytes=300 /run/kept.pem > {GIVEN}/acme.pem")
+    machine.execute("systemctl reload casemate-gate.service")
+    t.assertEqual(served("shop.test"), before)
+    machine.succeed(f"install --mode=0640 --group=casemate-tls /run/kept.pem {GIVEN}/acme.pem && rm /run/kept.pem", "systemctl reload casemate-gate.service")
+    t.assertEqual(served("shop.test"), before)
+
+with subtest("after a power cut visitors get the public certificate at once, though the directory is down"):
+    machine.succeed("sync")
+    machine.crash()
+    machine.start()
+    machine.wait_for_open_port(443)
+    machine.succeed("systemctl stop casemate-certs.timer")
+    t.assertEqual(served("shop.test"), serial(f"{CERTS}/acme.pem"))
 
 with subtest("without the table the public certificate is taken away and the local one stays"):
     put(CONFIG, "")

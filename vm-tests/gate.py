@@ -77,11 +77,6 @@ with subtest("an authority's challenges are answered"):
     machine.succeed(f"rm /run/casemate/challenges/http/{TOKEN}")
 
 with subtest("a reload brings a certificate into use, and connections go on"):
-    # What it was started with stays in the folder, if it was there, or else is put there as certs would.
-    machine.succeed(
-        f"test -n \"$(ls {FOLDER})\" || {{ systemd-creds decrypt --name=tls /var/lib/casemate/keys/tls.cred - > {FOLDER}/local.new"
-        f" && chown root:casemate-tls {FOLDER}/local.new && chmod 0640 {FOLDER}/local.new && mv -T {FOLDER}/local.new {FOLDER}/local.pem; }}"
-    )
     certify("shop", "shop.test")
     machine.fail(visit("shop.test", "/tmp/shop.pem"))
     machine.succeed("systemctl reload casemate-gate.service")

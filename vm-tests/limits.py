@@ -198,7 +198,7 @@ with subtest("unknown bots, conversations and tokens are not found, and look ali
         (uuid.uuid4().hex, begun["token"]),
         ("x", begun["token"]),
     ):
-        bearer = f"--header 'authorization: Bearer {token}'"
+        bearer = f"--header 'authorization: {f'Bearer {token}'.strip()}'"
         told.append(problem(404, f"{bearer} {CONVERSATIONS}/{conversation}"))
         message = f"{JSON} --data-binary '{{\"id\":\"a\",\"text\":\"b\"}}'"
         told.append(problem(404, f"{bearer} {message} {CONVERSATIONS}/{conversation}/messages"))

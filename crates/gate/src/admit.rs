@@ -10,13 +10,12 @@ use ipc::Body;
 
 use crate::forward::Bots;
 use crate::headers;
-use crate::hosts::Hosts;
 use crate::strict::{self, Reason, Watch};
 
-/// Answers one request of a connection.
+/// Answers one request of a connection. `serves` tells which hosts are answered for.
 pub(crate) async fn answer(
     bots: &Bots,
-    hosts: &Hosts,
+    serves: impl FnOnce(&str) -> bool,
     watch: &Watch,
     request: Request<Incoming>,
     client: IpAddr,
@@ -26,7 +25,7 @@ pub(crate) async fn answer(
         Ok(authority) => authority,
         Err(reason) => return refused(reason, parts.version),
     };
-    if !hosts.serves(authority) {
+    if !serves(authority) {
         return misdirected(authority, client);
     }
     let version = parts.version;

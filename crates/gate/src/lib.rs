@@ -26,7 +26,6 @@ pub use access::{ClientShown, Settings as LogSettings};
 pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
 pub use config::{Config, Http};
 pub use error::Error;
-pub use hosts::Hosts;
 pub use limits::Settings as LimitsSettings;
 pub use plain::Plain;
 pub use route::{Route, route};
@@ -105,7 +104,7 @@ pub struct Edge {
     tls: Arc<Tls>,
     bots: forward::Bots,
     desk: desk::Desk,
-    hosts: Arc<Hosts>,
+    hosts: hosts::Hosts,
     config: Config,
 }
 
@@ -118,7 +117,7 @@ impl Edge {
         let tls = Arc::new(Tls::new(sources.into(), &config.tls)?);
         let bots = forward::Bots::new(bots, &config);
         let desk = desk::Desk::new(&config)?;
-        let hosts = Arc::new(Hosts::new(&config.http.hosts));
+        let hosts = hosts::Hosts::new(&config.http.hosts);
         Ok(Self {
             tls,
             bots,
@@ -126,12 +125,6 @@ impl Edge {
             hosts,
             config,
         })
-    }
-
-    /// The hosts that it answers for; whoever holds the certificate tells them its names.
-    #[must_use]
-    pub fn hosts(&self) -> Arc<Hosts> {
-        Arc::clone(&self.hosts)
     }
 
     /// The side of it that is not encrypted.

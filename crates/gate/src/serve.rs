@@ -20,10 +20,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::desk::Desk;
 use crate::forward::Bots;
+use crate::hosts::Hosts;
 use crate::places::{Place, Places, Shed};
 use crate::strict::{self, Guard};
 use crate::tls::Tls;
-use crate::{Config, Edge, Hosts, admit, ending, handshake, headers};
+use crate::{Config, Edge, admit, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -70,7 +71,7 @@ struct Shared {
     head_time: Duration,
     bots: Bots,
     desk: Desk,
-    hosts: Arc<Hosts>,
+    hosts: Hosts,
     /// Connections that are served at once.
     most: u64,
     drain: CancellationToken,
@@ -216,9 +217,12 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
         begun.cancel();
         let (shared, watch) = (Arc::clone(shared), Arc::clone(&watch));
         async move {
-            let Shared { bots, hosts, .. } = &*shared;
+            let Shared {
+                tls, bots, hosts, ..
+            } = &*shared;
+            let serves = |authority: &str| hosts.serves(authority, |host| tls.covers(host));
             let upgrade = request.headers().contains_key(UPGRADE);
-            let answer = |request, client| admit::answer(bots, hosts, &watch, request, client);
+            let answer = |request, client| admit::answer(bots, serves, &watch, request, client);
             let response = shared.desk.answer(request, peer, answer).await;
             if upgrade {
                 watch.upgrade_answered(response.status());

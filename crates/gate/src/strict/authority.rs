@@ -16,11 +16,6 @@ pub(super) fn is_valid(bytes: &[u8]) -> bool {
     })
 }
 
-/// The host of an authority, without its port; IPv6 addresses keep their brackets.
-pub(crate) fn host_of(authority: &str) -> &str {
-    split(authority).0
-}
-
 fn split(text: &str) -> (&str, Option<&str>) {
     // A colon inside brackets belongs to the address.
     let from = text.rfind(']').map_or(0, |at| at + 1);
@@ -37,7 +32,7 @@ fn is_port(text: &str) -> bool {
 }
 
 /// Whether `host` is a name or an address; IPv6 addresses in brackets.
-pub(crate) fn is_host(host: &str) -> bool {
+fn is_host(host: &str) -> bool {
     if let Some(address) = host.strip_prefix('[') {
         return address
             .strip_suffix(']')
@@ -119,8 +114,8 @@ mod tests {
 
     #[test]
     fn the_port_is_no_part_of_the_host() {
-        assert_eq!(host_of("a.example:1"), "a.example");
-        assert_eq!(host_of("[::1]:1"), "[::1]");
-        assert_eq!(host_of("[::1]"), "[::1]");
+        assert_eq!(split("a.example:1"), ("a.example", Some("1")));
+        assert_eq!(split("[::1]:1"), ("[::1]", Some("1")));
+        assert_eq!(split("[::1]"), ("[::1]", None));
     }
 }

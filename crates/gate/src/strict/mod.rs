@@ -23,8 +23,6 @@ pub use reason::Reason;
 pub use scanner::{Scan, Scanner, Witness};
 pub use watch::Watch;
 
-pub(crate) use authority::{host_of, is_host};
-
 use std::net::IpAddr;
 
 /// The event of a request that was refused.

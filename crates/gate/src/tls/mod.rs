@@ -18,7 +18,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::UnixTime;
 
-pub(crate) use name::Host;
+pub(crate) use name::{Host, Pattern};
 pub use sources::Sources;
 
 use crate::{Error, config};

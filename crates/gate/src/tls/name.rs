@@ -65,6 +65,14 @@ impl Pattern {
             None => DnsName::new(text).map(Self::Exact),
         }
     }
+
+    /// Whether `name` is one of those that it stands for.
+    pub(crate) fn holds(&self, name: &DnsName) -> bool {
+        match self {
+            Self::Exact(own) => own == name,
+            Self::Below(parent) => name.parent() == Some(parent.as_str()),
+        }
+    }
 }
 
 impl std::fmt::Display for Pattern {
