@@ -15,7 +15,7 @@ const HTTPS_PORT: u16 = 443;
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
     /// Names and addresses without a port; `*.` at the beginning stands for one label. None declared:
-    /// those that the gate is given with its certificate.
+    /// the names of the certificates in use, and every address.
     pub hosts: Vec<String>,
     /// The port that visitors are led to who come without encryption: the one that they reach the
     /// gate on.

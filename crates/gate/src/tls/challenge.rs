@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
 
 use super::folder::bounded;
 use super::name::DnsName;
-use super::pair::{Pair, Unusable};
+use super::pair::{Unusable, sections};
 
 /// Below the folder of challenges.
 const FOLDER: &str = "alpn";
@@ -19,16 +20,16 @@ pub(super) async fn read(
     challenges: &Path,
     name: &DnsName,
     provider: &Arc<CryptoProvider>,
-) -> Option<Pair> {
+) -> Option<Arc<CertifiedKey>> {
     let file = format!("{}.pem", name.as_str());
     let path = challenges.join(FOLDER).join(&file);
     let provider = Arc::clone(provider);
-    let read = move || Pair::from_pem(&file, &bounded(&path)?, &provider);
+    let read = move || key(&bounded(&path)?, &provider);
     let name = name.as_str();
     match tokio::task::spawn_blocking(read).await {
-        Ok(Ok(pair)) => {
+        Ok(Ok(key)) => {
             tracing::info!("an authority's challenge for {name} is answered");
-            Some(pair)
+            Some(Arc::new(key))
         }
         Ok(Err(Unusable::Read(error))) if error.kind() == std::io::ErrorKind::NotFound => None,
         Ok(Err(why)) => {
@@ -41,5 +42,37 @@ pub(super) async fn read(
             tracing::warn!("an authority's challenge for {name} is not answered: {error}");
             None
         }
+    }
+}
+
+/// Reads a key with its certificate. What is in that is the authority's to judge: it has an extension
+/// that none but authorities know and that is critical, so no verifier here would take it.
+fn key(document: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, Unusable> {
+    let (key, chain) = sections(document)?;
+    let key = provider.key_provider.load_private_key(key)?;
+    Ok(CertifiedKey::new(chain, key))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use rcgen::{CertificateParams, CustomExtension, KeyPair};
+
+    use super::*;
+    use crate::tls::pair::Pair;
+    use crate::tls::settings;
+
+    #[test]
+    fn what_only_an_authority_understands_is_shown_to_it() {
+        let made = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["shop.example".to_owned()]).unwrap();
+        params.custom_extensions = vec![CustomExtension::new_acme_identifier(&[7; 32])];
+        let certificate = params.self_signed(&made).unwrap();
+        let document = format!("{}{}", made.serialize_pem(), certificate.pem());
+        let provider = settings::provider();
+        let shown = key(document.as_bytes(), &provider).unwrap();
+        assert_eq!(shown.cert, [certificate.der().clone()]);
+        assert!(Pair::from_pem("a", document.as_bytes(), &provider).is_err());
+        assert!(key(certificate.pem().as_bytes(), &provider).is_err());
     }
 }

@@ -125,10 +125,8 @@ impl Tls {
             return None;
         }
         let name = name::DnsName::new(hello.server_name()?)?;
-        let pair = challenge::read(self.sources.challenge_folder()?, &name, &self.provider).await?;
-        settings::challenge(&self.provider, pair.key)
-            .ok()
-            .map(Arc::new)
+        let key = challenge::read(self.sources.challenge_folder()?, &name, &self.provider).await?;
+        settings::challenge(&self.provider, key).ok().map(Arc::new)
     }
 }
 

@@ -116,11 +116,11 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-type Sections = (PrivateKeyDer<'static>, Vec<CertificateDer<'static>>);
+pub(super) type Sections = (PrivateKeyDer<'static>, Vec<CertificateDer<'static>>);
 
 /// Takes a document apart. Anything but keys and certificates is passed over, such as
 /// the parameters that openssl(1) writes before a key.
-fn sections(document: &[u8]) -> Result<Sections, Unusable> {
+pub(super) fn sections(document: &[u8]) -> Result<Sections, Unusable> {
     let (mut keys, mut chain) = (Vec::new(), Vec::new());
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(document) {
         let (kind, content) = section.map_err(|_: pem::Error| Unusable::NotPem)?;
