@@ -308,12 +308,12 @@ with subtest("the gate takes as many connections as it was told, tells others to
     machine.succeed("casemate status")
 
 with subtest("a client who asks too much is told when to come back, and the journal says who it was"):
-    # On one connection, so that no token comes back meanwhile but a few.
+    # On one connection, so that no token comes back meanwhile but a few. One went for the question before.
     statuses = machine.succeed(
         f"{CURL} {JSON} --data '{{}}' --output /dev/null --write-out '%{{http_code}} %header{{retry-after}}\\n' '{CONVERSATIONS}?[1-150]'"
     ).splitlines()
     t.assertEqual({status.strip() for status in statuses}, {"201", "429 1"})
-    t.assertGreaterEqual(sum(status.startswith("201") for status in statuses), 100)
+    t.assertGreaterEqual(sum(status.startswith("201") for status in statuses), 99)
     # Pages are another matter.
     machine.succeed(f"{CURL} --fail {URL}/shop/widget.js")
     machine.succeed("journalctl --sync")
