@@ -216,6 +216,16 @@ with subtest("the authority is kept over a renewal, and can sign for no other na
     t.assertNotEqual(fingerprint(f"{CERTS}/ca.pem"), authority)
     check_given("local", "chain.pem")
 
+with subtest("what was sealed and is gone is made anew"):
+    machine.succeed(f"rm {KEYS}/ca.cred {KEYS}/tls-local.cred /run/casemate/serving/local.pem {GIVEN}/local.pem")
+    run()
+    check_given("local", "chain.pem")
+    # The key alone: the run that finds it missing clears the way for the next.
+    machine.succeed(f"rm {KEYS}/tls-local.cred /run/casemate/serving/local.pem {GIVEN}/local.pem")
+    run()
+    run()
+    check_given("local", "chain.pem")
+
 with subtest("mistakes in the configuration are named"):
     program = machine.get_unit_property(UNIT, "ExecStart").split("path=")[1].split()[0]
     good = 'agree_to_terms = true\nnames = ["shop.test"]\n'

@@ -27,6 +27,11 @@ const ACCOUNT: &str = "acme";
 /// What a credential holds where there is none (`SetCredential=`).
 const NONE: &str = "none";
 
+/// Whether it is known that no authority was sealed.
+pub(crate) fn is_authority_missing(credentials: &Credentials) -> bool {
+    matches!(credentials.text(AUTHORITY), Ok(text) if text.expose() == NONE)
+}
+
 /// One run.
 pub(crate) struct Run {
     pub(crate) now: UnixTime,
