@@ -16,6 +16,10 @@ const KNOWLEDGE: &str = "sha256sum /usr/share/casemate/handbook/*.md";
 const SERVING: &str =
     "timeout 300 systemctl start casemate-gate.service casemate-chat@demo.service";
 
+/// Why they do not, in their own words.
+const WHY_NOT: &str = "journalctl --boot --unit=casemate-gate.service --unit=casemate-chat@demo.service \
+     --grep='the service ends' --lines=2 --output=cat --no-pager";
+
 /// What was last taught to the demo bot, so that it is taught again only when that changed.
 const TAUGHT: &str = "demo-knowledge";
 
@@ -31,7 +35,14 @@ pub(crate) fn set_up(reach: &Reach, instance: &Instance) -> Outcome<()> {
         }
         known.clear();
     }
-    reach.succeed(SERVING)?;
+    if reach.run(SERVING)?.status != 0 {
+        let why = reach.run(WHY_NOT)?.output;
+        return Failure::because(format!(
+            "the appliance does not serve: {}\n`cargo xtask up --fresh` begins anew, without the bots and \
+             conversations of the last time",
+            why.trim_end()
+        ));
+    }
     let knowledge = reach.succeed(KNOWLEDGE)?;
     if knowledge == known {
         note("as the last time");
