@@ -139,9 +139,12 @@ impl Query {
 
     fn find(&self, word: &str) -> Option<usize> {
         let stem = self.stem(self.language.vocabulary().base(word));
-        self.terms
-            .iter()
-            .position(|term| term.stem == *stem || term.joined.as_deref() == Some(&stem))
+        let own = self.terms.iter().position(|term| term.stem == *stem);
+        // A question may have both "back up" and "backup": a term of its own comes first.
+        own.or_else(|| {
+            let joined = |term: &Term| term.joined.as_deref() == Some(&*stem);
+            self.terms.iter().position(joined)
+        })
     }
 
     /// Whether a term begins with this word and goes on.
@@ -231,6 +234,17 @@ mod tests {
                 "{question}"
             );
         }
+    }
+
+    #[test]
+    fn a_word_that_is_also_written_as_two_is_a_term_of_its_own() {
+        let (text, language) = ("Does back up make a backup?", Language::from_tag("en"));
+        assert_eq!(
+            matched(text, text, language),
+            Query::new(text, language).len()
+        );
+        let text = "1[Ⱥ¡1Ⱥ￼";
+        assert_eq!(matched(text, text, language), 3);
     }
 
     #[test]
