@@ -6,6 +6,7 @@
 
 mod bot_file;
 mod bot_name;
+mod conversation_id;
 mod document;
 mod language;
 pub mod limits;
@@ -15,6 +16,8 @@ pub mod visitor;
 
 pub use bot_file::{BotFile, BotFileError, DEFAULT_PROVIDER};
 pub use bot_name::{BOT_NAME_BYTES, BotName, BotNameError};
+pub use conversation_id::ConversationId;
 pub use document::{DocumentName, DocumentNameError, MediaType};
 pub use language::{Language, UnknownLanguage};
 pub use origin::{Origin, OriginError};
+pub use visitor::CONVERSATION_HEADER;

@@ -22,6 +22,10 @@ pub fn is_conversation(path: &str) -> bool {
         .is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
+/// The header in which the gate names a conversation that begins, so that the instance that is asked for its id later is
+/// the one that has it. The gate removes what a visitor sent under this name.
+pub const CONVERSATION_HEADER: &str = "casemate-conversation";
+
 /// The media type of an answer: server-sent events (WHATWG HTML, 9.2).
 pub const EVENT_STREAM: &str = "text/event-stream";
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_api::visitor::{Begun, Event, MessageId, Trouble};
+use data_encoding::HEXLOWER;
 use futures_util::FutureExt as _;
 use ipc::RequestId;
 use llm_api::FailKind;
@@ -11,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use crate::bot::{Bot, now};
-use crate::conversation::{ConversationId, NoRandomness, Token, hex, random};
+use crate::conversation::{ConversationId, NoRandomness, Token, random};
 use crate::conversations::Exchange;
 use crate::error::Error;
 use crate::live::{Claim, LogWriter};
@@ -213,7 +214,7 @@ async fn answer(
     let llm = bot.llm.for_request(question.request.clone());
     let asked = tokio::time::timeout(ANSWER_TIME, ask(&llm, &request, log)).await;
     let (text, done) = asked.map_err(|_| Failure::Endless)??;
-    let id = MessageId::try_from(hex(&random::<16>()?)).map_err(|_| Failure::Empty)?;
+    let id = MessageId::try_from(HEXLOWER.encode(&random::<16>()?)).map_err(|_| Failure::Empty)?;
     let sources = prompt::sources(passages, &done.sources);
     let record = MessageRecord {
         id: id.clone(),

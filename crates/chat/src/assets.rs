@@ -1,11 +1,10 @@
 //! The widget's and the sample page's files, compiled in.
 
 use chat_api::BotFile;
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use ipc::Response;
 use sha2::{Digest as _, Sha256};
-
-use crate::conversation::hex;
 
 /// How long a site's visitors may keep the loader without asking again.
 const LOADER_CACHE: HeaderValue = HeaderValue::from_static("public, max-age=600");
@@ -138,7 +137,7 @@ impl Asset {
 fn asset(path: &'static str, content: &'static str, media_type: HeaderValue) -> Asset {
     let digest = Sha256::digest(content.as_bytes());
     // Hexadecimal digits in quotes are always a header's value.
-    let etag = HeaderValue::from_str(&format!("\"{}\"", hex(&digest[..16])))
+    let etag = HeaderValue::from_str(&format!("\"{}\"", HEXLOWER.encode(&digest[..16])))
         .unwrap_or(HeaderValue::from_static("\"\""));
     Asset {
         path,

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::answer::{self, Place, Question};
 use crate::assets::Assets;
 use crate::bot::{Bot, now};
-use crate::conversation::{ConversationId, Token, normalise};
+use crate::conversation::{ConversationId, Token, normalise, random};
 use crate::conversations::{MESSAGES_MAX, messages};
 use crate::cors::Sites;
 use crate::error::Error;
@@ -125,7 +125,7 @@ impl Visitors {
 
         let of = RequestId::of(request.headers());
         let begin: Begin = body(request).await?;
-        let (conversation, token) = (ConversationId::begin(now())?, Token::random()?);
+        let (conversation, token) = (ConversationId::begin(now(), random()?), Token::random()?);
         match begin {
             Begin::Empty(Empty {}) => {
                 self.bot

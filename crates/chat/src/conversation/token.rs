@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::{NoRandomness, hex, random, unhex};
+use super::{NoRandomness, random};
 
 /// 256 random bits that open one conversation, written as 64 hexadecimal digits. The visitor alone has it; the store has
 /// its [`TokenHash`]. Random bits need no slow hash: there is nothing to guess.
@@ -29,13 +30,14 @@ impl Token {
     /// Reads the token that a client sends.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        unhex(text).map(Self)
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
     }
 
     /// The token as its visitor gets it, once.
     #[must_use]
     pub fn expose(&self) -> String {
-        hex(&self.0)
+        HEXLOWER.encode(&self.0)
     }
 
     /// What is stored of it.
@@ -99,7 +101,7 @@ mod tests {
     fn the_hash_is_sha_256() {
         let token = Token::parse(&"0".repeat(64)).unwrap();
         let known = "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925";
-        assert_eq!(hex(token.hash().as_bytes()), known);
+        assert_eq!(HEXLOWER.encode(token.hash().as_bytes()), known);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
+use data_encoding::HEXLOWER;
 use serde::Serialize;
 use store::offline::{self, Info, Outline, Verified};
 use store::{Mark, snapshot};
@@ -174,7 +175,7 @@ fn described(outline: &Outline) -> serde_json::Value {
     serde_json::json!({
         "format": outline.version,
         "suite": outline.suite,
-        "id": hex(&outline.file),
+        "id": HEXLOWER.encode(&outline.file),
         "bytes": outline.bytes,
         "superblocks_intact": outline.intact,
     })
@@ -193,10 +194,6 @@ fn content(known: &Known) -> serde_json::Value {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What a store is, for people. Pure.
 fn text(path: &Path, outline: &Outline, known: Option<&Known>) -> String {
     let blocks = |count: u64| {
@@ -205,7 +202,7 @@ fn text(path: &Path, outline: &Outline, known: Option<&Known>) -> String {
     };
     let mut rows = vec![
         ("file", path.display().to_string()),
-        ("id", hex(&outline.file)),
+        ("id", HEXLOWER.encode(&outline.file)),
         (
             "format",
             format!("{}, suite {}", outline.version, outline.suite),
