@@ -24,7 +24,7 @@ pub(crate) struct Assembled {
 pub(crate) fn assemble(workspace: &Workspace, purpose: Purpose) -> Outcome<Assembled> {
     let audience = match purpose {
         Purpose::Tests => Audience::Tests,
-        Purpose::Container | Purpose::VirtualMachine => Audience::Appliance,
+        Purpose::Container | Purpose::VirtualMachine | Purpose::Beside => Audience::Appliance,
     };
     // First, since it shows in seconds what a build would hide for minutes: that there is no network, say.
     let base = base(purpose)?;

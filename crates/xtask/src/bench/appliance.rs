@@ -12,15 +12,14 @@ use std::time::Duration;
 
 use super::Options;
 use super::beside::{self, Stack};
-use super::booted::Machine;
+use super::booted::{Ground, Machine};
 use super::figure::{Bar, Figure};
 use super::load::{Service, Visitors};
 use super::provided::{self, StandIn};
 use super::rounds::{self, Round};
 use super::usage::{self, Memory};
-use crate::assemble::{Assembled, assemble};
 use crate::boot::Order;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::instance::Instance;
 use crate::progress::{note, step};
 use crate::root::base::Purpose;
@@ -60,8 +59,8 @@ struct Bench<'a> {
     options: &'a Options,
     stop: &'a Stop,
     hierarchy: PathBuf,
-    workspace: Workspace,
-    built: PathBuf,
+    workspace: &'a Workspace,
+    built: &'a Path,
     visitors: Visitors,
 }
 
@@ -79,73 +78,40 @@ struct Seen {
 
 /// Boots an appliance, sets it up, boots it again, and measures.
 pub(super) fn run(options: &Options) -> Outcome<Vec<Figure>> {
-    host::prepare(host::CONTAINER)?;
+    host::require_root()?;
     // Before any thread starts: control groups are looked at in a namespace of this process's own.
     mounts::enter_private_namespace()?;
     let hierarchy = mounts::unified_cgroups()?;
-    let workspace = Workspace::find()?;
-    let assembled = assemble(&workspace, Purpose::Container)?;
-    let (_, built) = workspace.build()?;
     let stop = Stop::watch()?;
-    let instance = Instance::named(&workspace, "bench");
-    let Some(_claim) = instance.claim()? else {
-        return Failure::because("a benchmark is under way already");
-    };
-    instance.forget()?;
-    instance.prepare()?;
-    instance.note(None, None)?;
-    let bench = Bench {
-        options,
-        stop: &stop,
-        hierarchy,
-        workspace,
-        visitors: Visitors::built(&built),
-        built,
-    };
-    match bench.measure(&assembled, &instance) {
-        Ok(seen) => {
-            instance.forget()?;
-            Ok(figures(&seen, options.beside.is_some()))
-        }
-        Err(failure) => {
-            instance.unnote()?;
-            note(&format!(
-                "the machine's state and log are in {}",
-                instance.dir().display()
-            ));
-            Err(failure)
-        }
-    }
+    let seen = Ground::lend(Purpose::Container, "bench", |ground| {
+        let bench = Bench {
+            options,
+            stop: &stop,
+            hierarchy,
+            workspace: &ground.workspace,
+            visitors: Visitors::built(&ground.built),
+            built: &ground.built,
+        };
+        step("Booting an appliance and setting up its bots", || {
+            ground.boot(Order::PowerOff, |machine| {
+                machine.ready()?;
+                demo::set_up(&machine.reach(), &ground.instance)?;
+                provided::set_up(machine)
+            })
+        })?;
+        stop.check()?;
+        ground.boot(Order::Crash, |machine| bench.booted(machine))
+    })?;
+    Ok(figures(&seen, options.beside.is_some()))
 }
 
 impl Bench<'_> {
-    fn measure(&self, assembled: &Assembled, instance: &Instance) -> Outcome<Seen> {
-        step("Booting an appliance and setting up its bots", || {
-            let machine = Machine::start(assembled, instance)?;
-            let set_up = machine
-                .ready()
-                .and_then(|_| demo::set_up(&machine.reach(), instance))
-                .and_then(|()| provided::set_up(&machine));
-            machine.stop(if set_up.is_ok() {
-                Order::PowerOff
-            } else {
-                Order::Crash
-            })?;
-            set_up
-        })?;
-        self.stop.check()?;
-        let machine = Machine::start(assembled, instance)?;
-        let seen = self.booted(&machine);
-        machine.stop(Order::Crash)?;
-        seen
-    }
-
     fn booted(&self, machine: &Machine) -> Outcome<Seen> {
         let mut seen = Seen::default();
         let _stand_in = step("Booting it until it answers", || {
             self.visitors.until_first(machine, &BUILT_IN)?;
             seen.first_answer = machine.age();
-            let stand_in = StandIn::start(machine, &self.built, self.options.slow)?;
+            let stand_in = StandIn::start(machine, self.built, self.options.slow)?;
             self.visitors.until_first(machine, &PROVIDED)?;
             seen.first_provided = machine.age();
             machine.ready()?;
@@ -166,7 +132,7 @@ impl Bench<'_> {
     }
 
     fn stack(&self, machine: &Machine, script: &Path) -> Outcome<Stack> {
-        let instance = Instance::named(&self.workspace, "bench-beside");
+        let instance = Instance::named(self.workspace, "bench-beside");
         Stack::start(machine, script, instance, &self.hierarchy)
     }
 

@@ -1,19 +1,84 @@
 //! An appliance that is booted to be measured.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::assemble::Assembled;
+use crate::assemble::{Assembled, assemble};
 use crate::boot::child::Booted;
 use crate::boot::{Event, Order};
 use crate::failure::{Failure, Outcome, While};
+use crate::host;
 use crate::instance::{Instance, Reach};
 use crate::program;
+use crate::progress::note;
+use crate::root::base::Purpose;
+use crate::workspace::Workspace;
 
 /// How long a container may take before it is given up, in seconds.
 const PATIENCE_SECONDS: u64 = 120;
+
+/// What a container is booted from for a benchmark, and where its programs were built.
+pub(super) struct Ground {
+    pub(super) workspace: Workspace,
+    pub(super) assembled: Assembled,
+    pub(super) instance: Instance,
+    pub(super) built: PathBuf,
+}
+
+impl Ground {
+    /// Builds and assembles the root for `purpose`, lets `measure` boot it as a machine called `name`, and forgets that
+    /// machine's state; where `measure` fails, the state is kept and named.
+    pub(super) fn lend<T>(
+        purpose: Purpose,
+        name: &str,
+        measure: impl FnOnce(&Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        host::prepare(host::CONTAINER)?;
+        let workspace = Workspace::find()?;
+        let assembled = assemble(&workspace, purpose)?;
+        let (_, built) = workspace.build()?;
+        let instance = Instance::named(&workspace, name);
+        let Some(_claim) = instance.claim()? else {
+            return Failure::because("this benchmark is under way already");
+        };
+        instance.forget()?;
+        instance.prepare()?;
+        instance.note(None, None)?;
+        let ground = Self {
+            workspace,
+            assembled,
+            instance,
+            built,
+        };
+        let measured = measure(&ground);
+        if measured.is_ok() {
+            ground.instance.forget()?;
+        } else {
+            ground.instance.unnote()?;
+            let dir = ground.instance.dir().display();
+            note(&format!("the machine's state and log are in {dir}"));
+        }
+        measured
+    }
+
+    /// Boots it, and stops it when `measure` is done.
+    pub(super) fn boot<T>(
+        &self,
+        order: Order,
+        measure: impl FnOnce(&Machine) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let machine = Machine::start(&self.assembled, &self.instance)?;
+        let measured = measure(&machine);
+        machine.stop(if measured.is_ok() {
+            order
+        } else {
+            Order::Crash
+        })?;
+        measured
+    }
+}
 
 /// A running container.
 pub(super) struct Machine {
@@ -24,7 +89,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// Boots `instance` and returns as soon as it has a PID 1.
-    pub(super) fn start(assembled: &Assembled, instance: &Instance) -> Outcome<Self> {
+    fn start(assembled: &Assembled, instance: &Instance) -> Outcome<Self> {
         let console = File::create(instance.dir().join("console.log"))
             .during("the console's log could not be made")?;
         let started = Instant::now();
@@ -64,6 +129,11 @@ impl Machine {
         }
     }
 
+    /// A place in the container's file system, as this machine sees it.
+    pub(super) fn path(&self, place: &str) -> PathBuf {
+        format!("/proc/{}/root{place}", self.leader).into()
+    }
+
     /// A command that runs a program of this machine in the container's network, and is killed with this process.
     pub(super) fn beside(&self, path: &Path) -> Command {
         let mut command = program::ending_with_this("KILL");
@@ -76,7 +146,7 @@ impl Machine {
     }
 
     /// Stops it and waits until it is off.
-    pub(super) fn stop(self, order: Order) -> Outcome<()> {
+    fn stop(self, order: Order) -> Outcome<()> {
         self.booted.stop(order)
     }
 }

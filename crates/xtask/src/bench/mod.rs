@@ -5,6 +5,7 @@ mod beside;
 mod boot;
 mod booted;
 mod figure;
+mod gate;
 mod load;
 mod provided;
 mod rounds;
@@ -21,7 +22,7 @@ use figure::Figure;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// The benchmark: `appliance` measures chat turns, memory and the boot of a booted appliance; `boot` a first boot;
-    /// `store` the encrypted store beside redb, SQLite and SQLCipher
+    /// `gate` the gate beside Debian's nginx; `store` the encrypted store beside redb, SQLite and SQLCipher
     #[arg(default_value = BENCHES[0].name)]
     name: String,
     /// Print one JSON object instead of a table; it is the last line
@@ -66,6 +67,10 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "boot",
         run: boot::run,
+    },
+    Bench {
+        name: "gate",
+        run: gate::run,
     },
     Bench {
         name: "store",

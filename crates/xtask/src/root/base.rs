@@ -38,6 +38,10 @@ const TESTS: &[&str] = &[
     "python3-selenium",
 ];
 
+/// What is measured beside the appliance. Its own unit is masked: it would take the gate's ports.
+const BESIDE: &[&str] = &["nginx-light", "openssl"];
+const BESIDE_MASKED: &[&str] = &["nginx.service"];
+
 /// What a base is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -47,6 +51,8 @@ pub(crate) enum Purpose {
     VirtualMachine,
     /// Tests, in either.
     Tests,
+    /// The appliance in a container, with the server that its gate is measured beside.
+    Beside,
 }
 
 impl Purpose {
@@ -55,6 +61,7 @@ impl Purpose {
             Self::Container => "container",
             Self::VirtualMachine => "virtual-machine",
             Self::Tests => "tests",
+            Self::Beside => "beside",
         }
     }
 
@@ -63,12 +70,13 @@ impl Purpose {
             Self::Container => &[APPLIANCE],
             Self::VirtualMachine => &[APPLIANCE, VIRTUAL],
             Self::Tests => &[APPLIANCE, VIRTUAL, TESTS],
+            Self::Beside => &[APPLIANCE, BESIDE],
         };
         lists.concat()
     }
 
     fn has_kernel(self) -> bool {
-        self != Self::Container
+        matches!(self, Self::VirtualMachine | Self::Tests)
     }
 }
 
@@ -182,6 +190,12 @@ fn make(purpose: Purpose, target: &Path) -> Outcome<()> {
             GUEST_MASKED.join(" ")
         ));
     }
+    if purpose == Purpose::Beside {
+        command.arg(format!(
+            "--customize-hook=chroot \"$1\" systemctl --quiet mask {}",
+            BESIDE_MASKED.join(" ")
+        ));
+    }
     note(&format!(
         "{} packages and what they need, from Debian's mirror",
         purpose.packages().len()
@@ -226,9 +240,15 @@ mod tests {
 
     #[test]
     fn each_purpose_has_a_base_of_its_own() {
-        let prints = [Purpose::Container, Purpose::VirtualMachine, Purpose::Tests].map(fingerprint);
-        assert_ne!(prints[0], prints[1]);
-        assert_ne!(prints[1], prints[2]);
+        let prints = [
+            Purpose::Container,
+            Purpose::VirtualMachine,
+            Purpose::Tests,
+            Purpose::Beside,
+        ]
+        .map(fingerprint);
+        let different: std::collections::BTreeSet<_> = prints.iter().collect();
+        assert_eq!(different.len(), prints.len());
         assert_eq!(prints[0], fingerprint(Purpose::Container));
     }
 }
