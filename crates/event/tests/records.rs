@@ -1,49 +1,11 @@
 //! What a subscriber, such as the journal's, gets of each event.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use event::{Event, Kind, RECORDS_A_SECOND};
-use tracing::field::{Field, Visit};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
-
-type Record = BTreeMap<String, String>;
-
-#[derive(Clone, Default)]
-struct Records(Arc<Mutex<Vec<Record>>>);
-
-struct Fields(Record);
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.0.insert(field.name().to_owned(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.to_owned());
-    }
-}
-
-impl<S: tracing::Subscriber> Layer<S> for Records {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields(Record::new());
-        fields
-            .0
-            .insert("target".into(), event.metadata().target().into());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-    }
-}
-
-impl Records {
-    fn take(&self) -> Vec<Record> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
+use testkit::Records;
 
 /// An event of each kind, with the fields that its record has beside its name.
 fn each() -> Vec<(Event<'static>, &'static [(&'static str, &'static str)])> {
@@ -115,9 +77,7 @@ fn each() -> Vec<(Event<'static>, &'static [(&'static str, &'static str)])> {
 /// One test, because the bounds belong to the process.
 #[test]
 fn records_have_their_fields_and_floods_are_counted() {
-    let records = Records::default();
-    let _guard =
-        tracing::subscriber::set_default(tracing_subscriber::registry().with(records.clone()));
+    let records = Records::install();
     let all = each();
     assert_eq!(all.len(), Kind::ALL.len());
     for (event, fields) in &all {

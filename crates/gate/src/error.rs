@@ -38,6 +38,9 @@ pub enum Error {
     /// The list of trusted proxies cannot be used.
     #[error("the trusted proxies cannot be used, so that clients could not be told apart: {0}")]
     Proxies(String),
+    /// There is no room for the threads that serve visitors.
+    #[error("the system gives no thread to serve on, so visitors cannot be served")]
+    Workers(#[source] io::Error),
     /// There are no random bytes.
     #[error("the system gives no random bytes, so that clients could not be hidden in the log")]
     Randomness(#[source] io::Error),

@@ -21,6 +21,7 @@ mod route;
 mod serve;
 pub mod strict;
 mod tls;
+mod workers;
 
 pub use access::{ClientShown, Settings as LogSettings};
 pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
@@ -35,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use daemon::{BoxError, Reloads, Service, Start};
+use futures_util::FutureExt as _;
 use sandbox::{Confined, Plan};
 use tls::Tls;
 use tokio::net::TcpListener;
@@ -89,11 +91,10 @@ impl Service for Gate {
         let reloads = start.reload.requests()?;
         start.ready.notify(&reloader.status());
         let drain = start.drain;
-        tokio::join!(
-            edge.serve(&start.confined, listeners, drain.clone()),
-            plain.serve(&start.confined, plain_listeners, drain.clone()),
-            drain.run_until_cancelled(reloader.answer(reloads)),
-        );
+        let serve = edge.serve(&start.confined, listeners, drain.clone());
+        let serve_plain = plain.serve(&start.confined, plain_listeners, drain.clone());
+        let reload = drain.run_until_cancelled(reloader.answer(reloads));
+        tokio::try_join!(serve, serve_plain.map(Ok), reload.map(Ok))?;
         Ok(())
     }
 }
@@ -141,14 +142,18 @@ impl Edge {
 
     /// Serves on all listeners until `drain` is cancelled, then lets answers
     /// under way finish.
+    ///
+    /// # Errors
+    /// When the kernel has no room for threads to serve on; nothing was served then.
     pub async fn serve(
         self,
         confined: &Confined,
         listeners: Vec<TcpListener>,
         drain: CancellationToken,
-    ) {
-        serve::all(confined, listeners, self, drain).await;
+    ) -> Result<(), Error> {
+        let served = serve::all(confined, listeners, self, drain).await;
         event::flush();
+        served.map_err(Error::Workers)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Accepts connections, shakes hands, and serves HTTP/1.1 and HTTP/2 on them.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::hosts::Hosts;
 use crate::places::{Place, Places, Shed};
 use crate::strict::{self, Guard};
 use crate::tls::Tls;
+use crate::workers::Workers;
 use crate::{Config, Edge, admit, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
@@ -81,12 +83,15 @@ struct Shared {
 
 /// Serves on all listeners until `drain` is cancelled, then lets answers under
 /// way finish.
+///
+/// # Errors
+/// When the kernel has no room for a thread, or for a listener on it.
 pub(crate) async fn all(
     _confined: &Confined,
     listeners: Vec<TcpListener>,
     edge: Edge,
     drain: CancellationToken,
-) {
+) -> io::Result<()> {
     let over = CancellationToken::new();
     let config = &edge.config;
     let shared = Arc::new(Shared {
@@ -105,14 +110,18 @@ pub(crate) async fn all(
     let places = Places::new(config.connections);
     let under_way = TaskTracker::new();
     let accepting = TaskTracker::new();
+    let workers = Workers::start()?;
     for listener in listeners {
-        let (shared, places) = (Arc::clone(&shared), places.clone());
-        let (under_way, drain) = (under_way.clone(), drain.clone());
-        accepting.spawn(async move {
-            drain
-                .run_until_cancelled(accept(listener, places, shared, under_way))
-                .await;
-        });
+        for (worker, listener) in workers.share(listener)? {
+            let (shared, places) = (Arc::clone(&shared), places.clone());
+            let (under_way, drain) = (under_way.clone(), drain.clone());
+            let accept = async move {
+                drain
+                    .run_until_cancelled(accept(listener, places, shared, under_way))
+                    .await;
+            };
+            accepting.spawn_on(accept, worker);
+        }
     }
     accepting.close();
     accepting.wait().await;
@@ -131,6 +140,7 @@ pub(crate) async fn all(
             "answers still under way after {DRAIN_TIME:?} were cut off; widgets reconnect"
         );
     }
+    Ok(())
 }
 
 fn http(config: &Config) -> Http {

@@ -12,6 +12,7 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use thread_local::ThreadLocal;
 use tokio::net::UnixStream;
 
 use crate::Body;
@@ -45,11 +46,17 @@ pub enum ClientError {
 }
 
 /// A client of the service behind one socket. Cloning shares its connections.
+///
+/// Each thread has connections of its own, which stay on its runtime: one that was opened by another thread would wake
+/// that one for every call, and would end with its runtime.
 #[derive(Clone)]
 pub struct Client {
     socket: Arc<Path>,
-    inner: hyper_util::client::legacy::Client<Connector, Body>,
+    pools: Arc<ThreadLocal<Pool>>,
 }
+
+/// The connections of one thread.
+type Pool = hyper_util::client::legacy::Client<Connector, Body>;
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,15 +69,22 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client of the service behind `socket`. Nothing is opened yet.
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        let socket: Arc<Path> = socket.into().into();
-        let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_timer(TokioTimer::new())
-            .build(Connector {
-                socket: Arc::clone(&socket),
-            });
-        Self { socket, inner }
+        Self {
+            socket: socket.into().into(),
+            pools: Arc::default(),
+        }
+    }
+
+    fn pool(&self) -> &Pool {
+        self.pools.get_or(|| {
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(IDLE_TIME)
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_timer(TokioTimer::new())
+                .build(Connector {
+                    socket: Arc::clone(&self.socket),
+                })
+        })
     }
 
     /// The path of the socket.
@@ -89,7 +103,7 @@ impl Client {
         mut request: http::Request<Body>,
     ) -> Result<http::Response<Incoming>, ClientError> {
         *request.uri_mut() = absolute(request.uri());
-        self.inner
+        self.pool()
             .request(request)
             .await
             .map_err(|error| self.error(error))

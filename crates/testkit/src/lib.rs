@@ -17,7 +17,9 @@ pub mod edge;
 mod folder;
 pub mod load;
 pub mod provider;
+mod records;
 
 pub use clock::Clock;
 pub use confined::{confined, confined_with};
 pub use folder::Folder;
+pub use records::{Record, Records};

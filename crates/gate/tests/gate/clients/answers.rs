@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::stand::{ask, ask1, text, with_gate};
+use super::bot::{ask, ask1, text, with_gate};
 
 #[test]
 fn each_request_is_written_down_without_what_names_anybody() {

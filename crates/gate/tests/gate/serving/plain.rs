@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stage::Stage;
-use super::visitor::Gate;
+use crate::visitor::Gate;
 
 /// Sends bytes on a fresh connection and reads until it is closed.
 async fn said(gate: &Gate, sent: &str) -> String {

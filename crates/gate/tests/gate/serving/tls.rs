@@ -13,7 +13,7 @@ use rustls::{CipherSuite, ClientConfig, HandshakeKind, NamedGroup};
 use tokio::io::AsyncReadExt as _;
 
 use super::stage::{Authority, Issued, Stage};
-use super::visitor::{Gate, client, get, http1, http2, shown, text};
+use crate::visitor::{Gate, client, get, http1, http2, shown, text};
 
 /// Asks the gate for its health on a fresh connection; what was negotiated.
 async fn visit(

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::stand::{ask, ask1, text, with_gate};
+use super::bot::{ask, ask1, text, with_gate};
 
 const CHAT: &str = "/b/shop/v1/conversations";
 

@@ -3,15 +3,12 @@
 //! `corpus/FAMILY.REASON.http` holds the bytes of one connection. The reason is the one for which the
 //! scanner refuses it (`Reason::name`), or `taken`. Where bytes could be read as one more request, that
 //! one asks for `/b/shop/hidden`, which must never reach the bot.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 mod gate;
 mod http2;
 
 use std::path::Path;
 use std::time::Duration;
 
-use casemate_gate::Config;
 use casemate_gate::strict::{Reason, Scanner};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -30,7 +27,7 @@ struct Case {
 }
 
 fn corpus() -> Vec<Case> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smuggling/corpus");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gate/smuggling/corpus");
     let files = std::fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path());
@@ -119,7 +116,7 @@ async fn exchange(visitor: &Visitor, bytes: &[u8]) -> (String, bool) {
 
 #[test]
 fn the_gate_answers_each_and_closes_and_no_hidden_request_gets_through() {
-    with_gate(Config::default(), async |visitor| {
+    with_gate("", async |visitor| {
         for Case {
             name,
             reason,
@@ -158,7 +155,7 @@ fn the_gate_answers_each_and_closes_and_no_hidden_request_gets_through() {
 
 #[test]
 fn answers_to_earlier_requests_come_before_a_refusal() {
-    with_gate(Config::default(), async |visitor| {
+    with_gate("", async |visitor| {
         let head = |path: &str| format!("GET /b/shop/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         let bytes = [
             head("slow"),
@@ -177,7 +174,7 @@ fn answers_to_earlier_requests_come_before_a_refusal() {
 
 #[test]
 fn a_client_that_goes_on_sending_hears_why_it_was_refused() {
-    with_gate(Config::default(), async |visitor| {
+    with_gate("", async |visitor| {
         let mut bytes = b"GET /b/shop/x HTTP/1.1\r\nHost : localhost\r\n\r\n".to_vec();
         bytes.resize(bytes.len() + MORE_BYTES, b'a');
         let (got, ended) = exchange(&visitor, &bytes).await;
@@ -190,9 +187,7 @@ fn a_client_that_goes_on_sending_hears_why_it_was_refused() {
 
 #[test]
 fn a_host_that_is_not_served_is_misdirected_and_a_method_is_refused_with_those_that_are_taken() {
-    let mut config = Config::default();
-    config.http.hosts = vec!["shop.example".to_owned()];
-    with_gate(config, async |visitor| {
+    with_gate("[http]\nhosts = ['shop.example']", async |visitor| {
         let ask = |method: &str, host: &str| {
             format!("{method} /b/shop/x HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes()
         };
@@ -210,11 +205,7 @@ fn a_host_that_is_not_served_is_misdirected_and_a_method_is_refused_with_those_t
 
 #[test]
 fn a_head_that_does_not_become_whole_is_not_waited_for() {
-    let config = Config {
-        head_ms: 200,
-        ..Config::default()
-    };
-    with_gate(config, async |visitor| {
+    with_gate("head_ms = 200", async |visitor| {
         let whole = "GET /b/shop/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
         for bytes in [
             "G",

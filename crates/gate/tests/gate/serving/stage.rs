@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use casemate_gate::{Config, Edge, Sources};
@@ -13,17 +12,15 @@ use hyper::body::Bytes;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use sandbox::Plan;
+use sandbox::{Confined, Plan};
 use secret::Credentials;
-use testkit::{Folder, confined_with};
+use testkit::Folder;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::visitor::{Gate, client};
-
-/// How long a test may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::stand::{beside, listener};
+use crate::visitor::{Gate, client};
 
 /// How often the bot's stream of events says something.
 const EVENT_EVERY: Duration = Duration::from_millis(20);
@@ -141,53 +138,32 @@ impl Stage {
         let bots = self.folder.path().join("bots");
         let back = std::os::unix::net::UnixListener::bind(bots.join("shop.sock")).unwrap();
         back.set_nonblocking(true).unwrap();
-        let end = CancellationToken::new();
         let (reload, reloads) = mpsc::channel(1);
         let (restart, restarts) = mpsc::channel(1);
-        std::thread::scope(|scope| {
-            let end_of_thread = end.clone();
-            scope.spawn(move || {
-                confined_with(&self.plan(), async move |confined| {
-                    let back = UnixListener::from_std(back).unwrap();
-                    let limits = ipc::Limits::default();
-                    tokio::join!(
-                        self.serve(
-                            &confined,
-                            front,
-                            plain,
-                            reloads,
-                            restarts,
-                            end_of_thread.clone()
-                        ),
-                        ipc::serve(&confined, back, limits, end_of_thread.clone(), bot),
-                    );
-                });
-            });
-            let stop = end.clone().drop_guard();
-            let roots = [self.authority.certificate.clone()];
-            let gate = Gate {
-                address,
-                plain: plain_address,
-                client: client(&roots, aws_lc_rs::default_provider()),
-                reload,
-                restart,
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                tokio::time::timeout(PATIENCE, test(gate)).await.unwrap();
-            });
-            drop(stop);
-        });
+        let roots = [self.authority.certificate.clone()];
+        let gate = Gate {
+            address,
+            plain: plain_address,
+            client: client(&roots, aws_lc_rs::default_provider()),
+            reload,
+            restart,
+        };
+        let serve = async |confined: Confined, end: CancellationToken| {
+            let back = UnixListener::from_std(back).unwrap();
+            let limits = ipc::Limits::default();
+            tokio::join!(
+                self.serve(&confined, front, plain, reloads, restarts, end.clone()),
+                ipc::serve(&confined, back, limits, end.clone(), bot),
+            );
+        };
+        beside(&self.plan(), serve, async || test(gate).await);
     }
 
     /// Serves with one gate after another on the same listener, as the service manager
     /// would start them: the next when the one before has ended.
     async fn serve(
         &self,
-        confined: &sandbox::Confined,
+        confined: &Confined,
         front: std::net::TcpListener,
         plain: std::net::TcpListener,
         mut reloads: mpsc::Receiver<oneshot::Sender<()>>,
@@ -225,7 +201,7 @@ impl Stage {
             }
             let ((), (), asked) = tokio::join!(
                 edge.plain().serve(confined, plain, drain.clone()),
-                edge.serve(confined, front, drain.clone()),
+                async { edge.serve(confined, front, drain.clone()).await.unwrap() },
                 stop,
             );
             match asked {
@@ -234,13 +210,6 @@ impl Stage {
             }
         }
     }
-}
-
-fn listener() -> (std::net::TcpListener, SocketAddr) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
 }
 
 /// The bot: events without end at `/v1/events`, and else what reached it.

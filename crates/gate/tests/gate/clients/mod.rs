@@ -1,0 +1,6 @@
+//! Who a client is, what he may ask for, and what is written down of it.
+
+mod answers;
+mod bot;
+mod limits;
+mod proxies;

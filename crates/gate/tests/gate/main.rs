@@ -1,0 +1,9 @@
+//! The gate between its visitors and a bot's socket, confined as in service.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod clients;
+mod edge;
+mod serving;
+mod smuggling;
+mod stand;
+mod visitor;
