@@ -7,6 +7,7 @@ mod access;
 mod admit;
 mod client;
 mod config;
+mod descriptors;
 mod desk;
 mod ending;
 mod error;

@@ -26,7 +26,7 @@ use crate::places::{Place, Places, Shed};
 use crate::strict::{self, Guard};
 use crate::tls::Tls;
 use crate::workers::Workers;
-use crate::{Config, Edge, admit, ending, handshake, headers};
+use crate::{Config, Edge, admit, descriptors, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -94,6 +94,7 @@ pub(crate) async fn all(
 ) -> io::Result<()> {
     let over = CancellationToken::new();
     let config = &edge.config;
+    let most = descriptors::served(config.connections);
     let shared = Arc::new(Shared {
         tls: edge.tls,
         http1: http(config).http1_only(),
@@ -103,11 +104,11 @@ pub(crate) async fn all(
         bots: edge.bots,
         desk: edge.desk,
         hosts: edge.hosts,
-        most: config.connections as u64,
+        most: most as u64,
         drain: drain.clone(),
         over: over.clone(),
     });
-    let places = Places::new(config.connections);
+    let places = Places::new(most);
     let under_way = TaskTracker::new();
     let accepting = TaskTracker::new();
     let workers = Workers::start()?;
