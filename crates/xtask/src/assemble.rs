@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Outcome;
 use crate::instance::Instance;
@@ -18,6 +18,7 @@ use crate::workspace::{Audience, Workspace};
 pub(crate) struct Assembled {
     base: PathBuf,
     layer: PathBuf,
+    built: PathBuf,
 }
 
 /// Builds the programs and puts together the root for `purpose`; what is unchanged is not made again.
@@ -32,10 +33,15 @@ pub(crate) fn assemble(workspace: &Workspace, purpose: Purpose) -> Outcome<Assem
     let layer = step("Assembling the root", || {
         layer(workspace, &programs, &built, audience, &base)
     })?;
-    Ok(Assembled { base, layer })
+    Ok(Assembled { base, layer, built })
 }
 
 impl Assembled {
+    /// The directory of the programs that were built.
+    pub(crate) fn built(&self) -> &Path {
+        &self.built
+    }
+
     /// The root for running single programs in it.
     pub(crate) fn inside(&self) -> Inside {
         Inside {

@@ -89,8 +89,8 @@ pub(super) fn run(options: &Options) -> Outcome<Vec<Figure>> {
             stop: &stop,
             hierarchy,
             workspace: &ground.workspace,
-            visitors: Visitors::built(&ground.built),
-            built: &ground.built,
+            visitors: Visitors::built(ground.assembled.built()),
+            built: ground.assembled.built(),
         };
         step("Booting an appliance and setting up its bots", || {
             ground.boot(Order::PowerOff, |machine| {

@@ -19,12 +19,11 @@ use crate::workspace::Workspace;
 /// How long a container may take before it is given up, in seconds.
 const PATIENCE_SECONDS: u64 = 120;
 
-/// What a container is booted from for a benchmark, and where its programs were built.
+/// What a container is booted from for a benchmark.
 pub(super) struct Ground {
     pub(super) workspace: Workspace,
     pub(super) assembled: Assembled,
     pub(super) instance: Instance,
-    pub(super) built: PathBuf,
 }
 
 impl Ground {
@@ -38,7 +37,6 @@ impl Ground {
         host::prepare(host::CONTAINER)?;
         let workspace = Workspace::find()?;
         let assembled = assemble(&workspace, purpose)?;
-        let (_, built) = workspace.build()?;
         let instance = Instance::named(&workspace, name);
         let Some(_claim) = instance.claim()? else {
             return Failure::because("this benchmark is under way already");
@@ -50,7 +48,6 @@ impl Ground {
             workspace,
             assembled,
             instance,
-            built,
         };
         let measured = measure(&ground);
         if measured.is_ok() {

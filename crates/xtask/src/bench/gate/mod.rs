@@ -11,6 +11,8 @@ mod visitors;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
+
 use super::Options;
 use super::booted::{Ground, Machine};
 use super::figure::{Bar, Figure};
@@ -33,8 +35,11 @@ const ACTS: &[(Act, f64)] = &[
 ];
 const MEMORY_TIMES: f64 = 0.7;
 
-/// Streams that are open and silent when memory is looked at.
-const IDLE_STREAMS: usize = 10_000;
+/// Streams that are open and silent when memory is looked at. Fewer where this machine gives a process too few
+/// descriptors: the gate takes two for each, and keeps some for itself (`crates/gate/src/descriptors.rs`).
+const IDLE_STREAMS: u64 = 10_000;
+const DESCRIPTORS_EACH: u64 = 2;
+const DESCRIPTORS_RESERVE: u64 = 1500;
 
 /// What a load leaves to be done is charged to it for so long.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -48,10 +53,10 @@ pub(super) fn run(options: &Options) -> Outcome<Vec<Figure>> {
     let stop = Stop::watch()?;
     Ground::lend(Purpose::Beside, "bench-gate", |ground| {
         ground.boot(Order::Crash, |machine| {
-            let visitors = Visitors::built(&ground.built);
+            let visitors = Visitors::built(ground.assembled.built());
             let _backend = step("Booting the gate and nginx", || {
                 machine.ready()?;
-                let backend = Backend::start(machine, &ground.built)?;
+                let backend = Backend::start(machine, ground.assembled.built())?;
                 server::set_up(machine)?;
                 Ok(backend)
             })?;
@@ -122,18 +127,16 @@ fn rate(
 fn memory(machine: &Machine, visitors: &Visitors, stop: &Stop) -> Outcome<Vec<Figure>> {
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52 bytes")]
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let streams = idle_streams(getrlimit(Resource::Nofile).maximum);
     let mut figures = Vec::new();
     let mut sums = Vec::new();
     for server in [&GATE, &NGINX] {
         stop.check()?;
-        let title = format!("Holding {IDLE_STREAMS} streams open at the {}", server.name);
+        let title = format!("Holding {streams} streams open at the {}", server.name);
         let bytes = step(&title, || {
-            visitors.idle(machine, server, IDLE_STREAMS, || server.memory(machine))
+            visitors.idle(machine, server, streams, || server.memory(machine))
         })?;
-        let name = format!(
-            "{}: memory at {IDLE_STREAMS} idle streams, PSS",
-            server.name
-        );
+        let name = format!("{}: memory at {streams} idle streams, PSS", server.name);
         figures.push(Figure::new(name, mebibytes(bytes), "MiB", Bar::Told));
         sums.push(mebibytes(bytes));
     }
@@ -145,4 +148,22 @@ fn memory(machine: &Machine, visitors: &Visitors, stop: &Stop) -> Outcome<Vec<Fi
         Bar::AtMost(MEMORY_TIMES),
     ));
     Ok(figures)
+}
+
+/// How many streams can be open where a process may have so many descriptors; none: as many as it likes.
+fn idle_streams(descriptors: Option<u64>) -> u64 {
+    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_RESERVE) / DESCRIPTORS_EACH;
+    descriptors.map_or(IDLE_STREAMS, |limit| IDLE_STREAMS.min(fit(limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_as_many_as_there_are_descriptors_for() {
+        assert_eq!(idle_streams(None), 10_000);
+        assert_eq!(idle_streams(Some(1 << 20)), 10_000);
+        assert_eq!(idle_streams(Some(20_000)), 9250);
+    }
 }

@@ -136,7 +136,7 @@ impl Visitors {
         &self,
         machine: &Machine,
         server: &Server,
-        streams: usize,
+        streams: u64,
         look: impl FnOnce() -> Outcome<T>,
     ) -> Outcome<T> {
         let mut child = self
