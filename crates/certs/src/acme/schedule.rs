@@ -18,8 +18,8 @@ pub const DELAY_FIRST: Duration = Duration::from_secs(5 * MINUTE);
 /// Longest time between two attempts, unless the directory asks for more.
 pub const DELAY_LAST: Duration = Duration::from_secs(DAY);
 
-/// Longest wait that a directory may ask for. Limits are counted over a week at most.
-pub const OBEYED: Duration = Duration::from_secs(7 * DAY);
+/// Longest wait that a directory may ask for: certificates that last six days must not end while one is waited for.
+pub const OBEYED: Duration = Duration::from_secs(DAY);
 
 /// Shortest and longest time until renewal information is asked for again (RFC 9773, 4.3.2).
 const ASK_AGAIN: (u64, u64) = (MINUTE, DAY);
@@ -125,7 +125,7 @@ pub fn step(
     let waits = past.settings == settings
         && past.next_try > now
         // The clock was set back since, else nobody would have had to wait so long.
-        && past.next_try - now <= OBEYED.as_secs().max(DELAY_LAST.as_secs());
+        && past.next_try - now <= OBEYED.max(DELAY_LAST).as_secs();
     match wanted {
         Step::Rest(until) => Step::Rest(until),
         Step::Ask | Step::Order(_) if waits => Step::Rest(past.next_try),

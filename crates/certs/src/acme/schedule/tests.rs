@@ -185,7 +185,7 @@ proptest! {
 
     #[test]
     fn nothing_is_asked_before_the_next_try_and_something_before_the_end(
-        now in BEGINS..BEGINS + 100 * DAY, life in HOUR..200 * DAY, wait in 0..7 * DAY,
+        now in BEGINS..BEGINS + 100 * DAY, life in HOUR..200 * DAY, wait in 0..=OBEYED.as_secs(),
         start in BEGINS..BEGINS + 300 * DAY, length in 0..30 * DAY, ask in 0..3 * DAY, random: u64,
     ) {
         let leaf = leaf(life);
