@@ -36,7 +36,11 @@ let
   package = outputs.packages.${system}.default;
   locked = (fromJSON (readFile ../../flake.lock)).nodes.nixpkgs;
 
-  scripts = filter (name: match ".*[.]py" name != null) (attrNames (readDir ../../vm-tests));
+  needsOutsideTools =
+    name: lib.hasInfix "\n# tools: outside\n" "\n${readFile (../../vm-tests + "/${name}")}";
+  scripts = filter (name: match ".*[.]py" name != null && !needsOutsideTools name) (
+    attrNames (readDir ../../vm-tests)
+  );
   tests = map (file: "vm-${lib.removeSuffix ".py" file}") scripts;
 
   host =

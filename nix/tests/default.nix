@@ -1,17 +1,20 @@
-# Each script in vm-tests/ as a NixOS test: the same script that `cargo xtask test' runs without Nix.
+# Each script in vm-tests/ as a NixOS test: the same script that `cargo xtask test' runs without Nix. Those with outside
+# tools are left out, as nixpkgs does not have them all; they are about the network's side, which is the same on NixOS.
 { pkgs, module }:
 
 let
   inherit (pkgs) lib;
-  scripts = lib.filterAttrs (name: kind: kind == "regular" && lib.hasSuffix ".py" name) (
-    builtins.readDir ../../vm-tests
-  );
+  text = file: builtins.readFile (../../vm-tests + "/${file}");
+  needsOutsideTools = file: lib.hasInfix "\n# tools: outside\n" "\n${text file}";
+  scripts = lib.filterAttrs (
+    name: kind: kind == "regular" && lib.hasSuffix ".py" name && !needsOutsideTools name
+  ) (builtins.readDir ../../vm-tests);
 in
 lib.mapAttrs' (
   file: _:
   let
     name = lib.removeSuffix ".py" file;
-    script = builtins.readFile (../../vm-tests + "/${file}");
+    script = text file;
   in
   lib.nameValuePair "vm-${name}" (
     pkgs.testers.runNixOSTest {

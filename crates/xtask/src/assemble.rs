@@ -11,12 +11,15 @@ use crate::root::base::{Purpose, base};
 use crate::root::disk::{disk, kernel, state_disk};
 use crate::root::inside::Inside;
 use crate::root::layer::layer;
+use crate::root::outside::outside;
 use crate::workspace::{Audience, Workspace};
 
 /// A root, put together.
 #[derive(Debug, Clone)]
 pub(crate) struct Assembled {
     base: PathBuf,
+    /// Tools that others made, for tests that call them.
+    outside: Option<PathBuf>,
     layer: PathBuf,
     built: PathBuf,
 }
@@ -33,13 +36,25 @@ pub(crate) fn assemble(workspace: &Workspace, purpose: Purpose) -> Outcome<Assem
     let layer = step("Assembling the root", || {
         layer(workspace, &programs, &built, audience, &base)
     })?;
-    Ok(Assembled { base, layer, built })
+    Ok(Assembled {
+        base,
+        outside: None,
+        layer,
+        built,
+    })
 }
 
 impl Assembled {
     /// The directory of the programs that were built.
     pub(crate) fn built(&self) -> &Path {
         &self.built
+    }
+
+    /// The same with the outside tools for tests.
+    pub(crate) fn with_outside_tools(&self, workspace: &Workspace) -> Outcome<Self> {
+        let mut with = self.clone();
+        with.outside = Some(outside(workspace, &self.base)?);
+        Ok(with)
     }
 
     /// The root for running single programs in it.
@@ -53,14 +68,19 @@ impl Assembled {
 
     /// What `boot` is told to boot `instance` in a container.
     pub(crate) fn in_container(&self, instance: &Instance) -> Vec<OsString> {
-        arguments(&[
-            ("--lower", self.layer.clone().into()),
-            ("--lower", self.base.clone().into()),
+        let lowers = [Some(&self.layer), self.outside.as_ref(), Some(&self.base)];
+        let mut pairs: Vec<_> = lowers
+            .into_iter()
+            .flatten()
+            .map(|lower| ("--lower", lower.into()))
+            .collect();
+        pairs.extend([
             ("--state", instance.dir().into()),
             ("--cgroup", instance.cgroup().into()),
-        ])
-        .into_iter()
-        .fold(vec!["nspawn".into()], pushed)
+        ]);
+        arguments(&pairs)
+            .into_iter()
+            .fold(vec!["nspawn".into()], pushed)
     }
 
     /// As [`Self::in_virtual_machine`], with a TPM.

@@ -54,6 +54,14 @@ let
     mapAttrsToList = what: set: map (name: what name set.${name}) (attrNames set);
 
     hasPrefix = prefix: text: substring 0 (stringLength prefix) text == prefix;
+    hasInfix =
+      infix: text:
+      let
+        length = stringLength infix;
+        from = start: substring start length text;
+        last = stringLength text - length;
+      in
+      last >= 0 && builtins.any (start: from start == infix) (builtins.genList (start: start) (last + 1));
     hasSuffix =
       suffix: text:
       let

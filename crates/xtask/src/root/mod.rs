@@ -4,6 +4,7 @@ pub(crate) mod base;
 pub(crate) mod disk;
 pub(crate) mod inside;
 pub(crate) mod layer;
+pub(crate) mod outside;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -21,6 +21,9 @@ const TEST_SECONDS: u64 = 3600;
 /// The line of a script that names the ways to boot it; without one, a container.
 const HEADER: &str = "# boots:";
 
+/// The line of a script that calls tools that others made; they are in containers alone.
+const OUTSIDE: &str = "# tools: outside";
+
 /// A way to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -50,7 +53,14 @@ pub(super) fn run(context: &Context) -> Outcome<Vec<Verdict>> {
     for script in scripts(&directory, context.chosen_vm_test.as_deref())? {
         let text = std::fs::read_to_string(&script)
             .during(format_args!("{} could not be read", script.display()))?;
-        for way in ways(&text).during(format_args!("{}", script.display()))? {
+        let ways = ways(&text).during(format_args!("{}", script.display()))?;
+        let with_tools = if text.lines().any(|line| line == OUTSIDE) {
+            Some(assembled.with_outside_tools(&context.workspace)?)
+        } else {
+            None
+        };
+        for way in ways {
+            let assembled = with_tools.as_ref().unwrap_or(assembled);
             verdicts.push(one(context, assembled, &script, way)?);
         }
     }
@@ -96,6 +106,11 @@ fn ways(text: &str) -> Outcome<Vec<Way>> {
     let Some(named) = text.lines().find_map(|line| line.strip_prefix(HEADER)) else {
         return Ok(vec![Way::Nspawn]);
     };
+    if text.lines().any(|line| line == OUTSIDE) {
+        return Failure::because(format!(
+            "a script with `{OUTSIDE}` boots a container and can say no `{HEADER}`"
+        ));
+    }
     named
         .split_whitespace()
         .map(|word| {
@@ -205,6 +220,7 @@ mod tests {
         );
         assert_eq!(ways("# boots: qemu-tpm\n").unwrap(), [Way::QemuTpm]);
         assert!(ways("# boots: bochs\n").is_err());
+        assert!(ways("# tools: outside\n# boots: qemu\n").is_err());
     }
 
     #[test]
