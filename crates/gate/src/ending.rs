@@ -1,10 +1,10 @@
-//! Ends streams of events when the gate is about to stop.
+//! Ends connections and streams of events when the gate is about to stop.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use chat_api::visitor::EVENT_STREAM;
-use http::{Response, header};
+use http::{Response, StatusCode, Version, header};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use ipc::Body;
@@ -20,6 +20,15 @@ pub(crate) fn ends_with(response: Response<Body>, over: &CancellationToken) -> R
     }
     let over = Box::pin(over.clone().cancelled_owned());
     response.map(|body| Ending { body, over }.boxed_unsync())
+}
+
+/// Marks an answer on HTTP/1.1 as the last of its connection (RFC 9112, section 9.6), so that the visitor asks what is
+/// next on another. One that switches protocols is no connection of HTTP any more.
+pub(crate) fn told_to_come_again(response: &mut Response<Body>, version: Version) {
+    if version == Version::HTTP_11 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let close = header::HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
 }
 
 struct Ending {
@@ -77,6 +86,20 @@ mod tests {
         let frame = ending.frame().await.unwrap().unwrap();
         assert_eq!(&frame.into_data().unwrap()[..], b"one");
         assert!(ending.frame().await.is_none());
+    }
+
+    #[test]
+    fn the_last_answer_says_so_on_http1_alone() {
+        let told = |status, version| {
+            let mut response =
+                Response::new(Channel::<Bytes, ipc::BoxError>::new(1).1.boxed_unsync());
+            *response.status_mut() = status;
+            told_to_come_again(&mut response, version);
+            response.headers().contains_key(header::CONNECTION)
+        };
+        assert!(told(StatusCode::OK, Version::HTTP_11));
+        assert!(!told(StatusCode::SWITCHING_PROTOCOLS, Version::HTTP_11));
+        assert!(!told(StatusCode::OK, Version::HTTP_2));
     }
 
     #[tokio::test]

@@ -43,8 +43,9 @@ const BUFFER_BYTES: usize = 2 * strict::HEAD_BYTES;
 /// of [`DRAIN_TIME`] is for sending what was said.
 const STREAMS_TIME: Duration = Duration::from_secs(15);
 
-/// How long a connection on which nothing was asked yet may ask after the gate was told
-/// to stop. Browsers open some for later, and visitors who come now wait for the next gate.
+/// How long a connection on which nothing is asked may ask after the gate was told to
+/// stop: browsers open some for later and keep others, and what a visitor asks while his
+/// connection is closed is lost. Visitors who come now wait for the next gate.
 const LAST_CALL: Duration = Duration::from_secs(1);
 
 /// How long it may take to tell a visitor that there is no room, from the handshake on.
@@ -219,7 +220,8 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
         return;
     };
     let begun = CancellationToken::new();
-    let (http, (stream, watch)) = if handshake::is_http2(&stream) {
+    let is_http2 = handshake::is_http2(&stream);
+    let (http, (stream, watch)) = if is_http2 {
         (&shared.http2, Guard::opaque(stream, peer))
     } else {
         (&shared.http1, Guard::http1(stream, peer))
@@ -233,10 +235,14 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
             } = &*shared;
             let serves = |authority: &str| hosts.serves(authority, |host| tls.covers(host));
             let upgrade = request.headers().contains_key(UPGRADE);
+            let version = request.version();
             let answer = |request, client| admit::answer(bots, serves, &watch, request, client);
-            let response = shared.desk.answer(request, peer, answer).await;
+            let mut response = shared.desk.answer(request, peer, answer).await;
             if upgrade {
                 watch.upgrade_answered(response.status());
+            }
+            if shared.drain.is_cancelled() {
+                ending::told_to_come_again(&mut response, version);
             }
             Ok::<_, Infallible>(ending::ends_with(response, &shared.over))
         }
@@ -246,7 +252,7 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
         ended = served.as_mut() => ended,
         () = shared.drain.cancelled() => tokio::select! {
             ended = served.as_mut() => ended,
-            () = last_call(&begun) => {
+            () = last_call(&begun, is_http2) => {
                 served.as_mut().graceful_shutdown();
                 tokio::select! {
                     ended = served => ended,
@@ -263,10 +269,15 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
     }
 }
 
-/// Ends when something was asked, or nothing in time; only then may a connection be told
-/// to end, as hyper would close one at once on which nothing was asked.
-async fn last_call(begun: &CancellationToken) {
-    let _ = tokio::time::timeout(LAST_CALL, begun.cancelled()).await;
+/// Ends when a connection may be told to end; hyper would close one at once on which nothing is asked. Over HTTP/2 that is
+/// when something was asked, as hyper then says which requests are still taken (GOAWAY; RFC 9113, section 6.8). HTTP/1.1
+/// says so in an answer alone (`Connection: close`), so there all of [`LAST_CALL`] is given to ask for one.
+async fn last_call(begun: &CancellationToken, ends_when_asked: bool) {
+    if ends_when_asked {
+        let _ = tokio::time::timeout(LAST_CALL, begun.cancelled()).await;
+    } else {
+        tokio::time::sleep(LAST_CALL).await;
+    }
 }
 
 /// Ends when no request has come within `time`; never, once one has. HTTP/2 has no limit of
@@ -299,7 +310,7 @@ async fn refuse(mut stream: TcpStream, address: IpAddr, shared: &Shared) {
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = last_call(&begun) => {
+        () = last_call(&begun, true) => {
             served.as_mut().graceful_shutdown();
             served.await
         }
