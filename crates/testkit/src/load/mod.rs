@@ -4,7 +4,11 @@
 //! counts when the status is 200 and the stream held the text that ends a turn. Connections are kept, and each turn is a
 //! conversation of its own. Certificates are not checked against anything: what is measured is its own authority.
 
+mod caller;
+mod dial;
+pub mod hold;
 mod seek;
+pub mod steady;
 mod tally;
 mod visitor;
 
@@ -15,6 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::task::JoinSet;
+
+pub use dial::Protocol;
 
 use tally::Tally;
 use visitor::{Target, Visitor};

@@ -57,7 +57,8 @@ impl Tally {
     }
 }
 
-fn times(sorted: &[Duration]) -> Value {
+/// Percentiles of sorted times, in milliseconds.
+pub(super) fn times(sorted: &[Duration]) -> Value {
     let millis = |share| percentile(sorted, share).map(|time| time.as_secs_f64() * 1000.0);
     json!({"p50": millis(50), "p99": millis(99), "max": millis(100)})
 }

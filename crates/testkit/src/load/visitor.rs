@@ -1,8 +1,6 @@
 //! One visitor: a connection, and turns over it.
 
 use std::error::Error;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,16 +8,11 @@ use http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use super::Options;
+use super::dial::{Dial, Protocol};
 use super::seek::Seek;
-use crate::any_authority::AnyAuthority;
 
 /// How long a connection or a turn may take.
 const TURN: Duration = Duration::from_secs(30);
@@ -39,32 +32,21 @@ pub(super) struct Turn {
 
 /// Whom visitors ask, and how they know an answer.
 pub(super) struct Target {
-    address: SocketAddr,
-    name: ServerName<'static>,
+    dial: Dial,
     host: HeaderValue,
     path: String,
     first: String,
     done: String,
-    tls: TlsConnector,
 }
 
 impl Target {
     pub(super) fn new(options: &Options) -> Result<Self, Box<dyn Error>> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyAuthority::with(provider)))
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
-            address: options.connect,
-            name: ServerName::try_from(options.host.clone())?,
+            dial: Dial::new(options.connect, &options.host, Protocol::Http1)?,
             host: HeaderValue::from_str(&options.host)?,
             path: options.path.clone(),
             first: options.first.clone(),
             done: options.done.clone(),
-            tls: TlsConnector::from(Arc::new(config)),
         })
     }
 }
@@ -76,9 +58,7 @@ impl Visitor {
     /// Connects.
     pub(super) async fn connect(target: &Target) -> Result<Self, String> {
         let connecting = async {
-            let stream = TcpStream::connect(target.address).await?;
-            stream.set_nodelay(true)?;
-            let stream = target.tls.connect(target.name.clone(), stream).await?;
+            let stream = target.dial.connect().await?;
             let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
             // What ends a connection is seen by the turn that it ends.
             tokio::spawn(async move { drop(connection.await) });
