@@ -12,6 +12,21 @@ use crate::forward::Bots;
 use crate::headers;
 use crate::strict::{self, Reason, Watch};
 
+/// Marks the answer to a request that is malformed on HTTP/2: in its place the stream ends with an error.
+#[derive(Debug, Clone, Copy)]
+struct Malformed;
+
+/// The answer, or the error that its stream ends with (RFC 9113, section 8.1.1).
+///
+/// # Errors
+/// When the request was malformed, on HTTP/2.
+pub(crate) fn or_stream_error(response: Response<Body>) -> Result<Response<Body>, h2::Error> {
+    if response.extensions().get::<Malformed>().is_some() {
+        return Err(h2::Reason::PROTOCOL_ERROR.into());
+    }
+    Ok(response)
+}
+
 /// Answers one request of a connection. `serves` tells which hosts are answered for.
 pub(crate) async fn answer(
     bots: &Bots,
@@ -60,7 +75,11 @@ fn refused(reason: Reason, version: Version) -> Response<Body> {
     let mut response = ipc::problem(reason.status(), reason.detail());
     headers::to_visitor(response.headers_mut(), false);
     // On HTTP/2 it is the stream alone that ends.
-    if version != Version::HTTP_2 {
+    if version == Version::HTTP_2 {
+        if strict::http2::is_malformed(reason) {
+            response.extensions_mut().insert(Malformed);
+        }
+    } else {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }

@@ -244,7 +244,8 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
             if shared.drain.is_cancelled() {
                 ending::told_to_come_again(&mut response, version);
             }
-            Ok::<_, Infallible>(ending::ends_with(response, &shared.over))
+            let response = admit::or_stream_error(response)?;
+            Ok::<_, h2::Error>(ending::ends_with(response, &shared.over))
         }
     });
     let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));

@@ -24,13 +24,16 @@ const HOP: [HeaderName; 6] = [
 /// Why it is refused.
 pub fn check(request: &request::Parts) -> Result<(), Reason> {
     if request.method == Method::CONNECT {
-        return Err(Reason::Connect);
+        // It has an authority and no scheme, or it is malformed (RFC 9113, section 8.5).
+        let well_formed = request.uri.authority().is_some() && request.uri.scheme().is_none();
+        return Err(if well_formed {
+            Reason::Connect
+        } else {
+            Reason::HostMissing
+        });
     }
     if request.method.as_str().len() > METHOD_BYTES {
         return Err(Reason::Method);
-    }
-    if request.uri.scheme() != Some(&http::uri::Scheme::HTTPS) {
-        return Err(Reason::Scheme);
     }
     let authority = request.uri.authority().ok_or(Reason::HostMissing)?.as_str();
     if !authority::is_valid(authority.as_bytes()) {
@@ -41,7 +44,29 @@ pub fn check(request: &request::Parts) -> Result<(), Reason> {
     if !asterisk && !target::is_origin(path.as_bytes()) {
         return Err(octet::fault(path.as_bytes(), Reason::Target));
     }
-    headers(&request.headers, authority)
+    headers(&request.headers, authority)?;
+    // Last, as another scheme is no fault of form: what is malformed is told from what is not served.
+    if request.uri.scheme() != Some(&http::uri::Scheme::HTTPS) {
+        return Err(Reason::Scheme);
+    }
+    Ok(())
+}
+
+/// Whether a request that is refused for `reason` is malformed, so that its stream must end with an error (RFC 9113,
+/// section 8.1.1). Whoever reads on without one would be led to take it for a request.
+#[must_use]
+pub const fn is_malformed(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::ContentLengthInvalid
+            | Reason::ContentLengthRepeated
+            | Reason::FramingSpace
+            | Reason::HopHeader
+            | Reason::HostInvalid
+            | Reason::HostMismatch
+            | Reason::HostMissing
+            | Reason::HostRepeated
+    )
 }
 
 fn headers(headers: &HeaderMap, authority: &str) -> Result<(), Reason> {
@@ -167,7 +192,7 @@ mod tests {
             assert_eq!(verdict("POST", A, headers), Err(reason), "{headers:?}");
         }
         for (uri, reason) in [
-            ("/x", Reason::Scheme),
+            ("/x", Reason::HostMissing),
             ("http://a.example/", Reason::Scheme),
             ("https://user@a.example/", Reason::HostInvalid),
             ("https://a.example:/", Reason::HostInvalid),
@@ -176,7 +201,15 @@ mod tests {
         ] {
             assert_eq!(verdict("GET", uri, &[]), Err(reason), "{uri:?}");
         }
-        assert_eq!(verdict("CONNECT", A, &[]), Err(Reason::Connect));
+        assert_eq!(verdict("CONNECT", A, &[]), Err(Reason::HostMissing));
+        assert_eq!(
+            verdict("CONNECT", "a.example:443", &[]),
+            Err(Reason::Connect)
+        );
+        // What is malformed is told first.
+        let spaced = verdict("GET", "http://a.example/", &[("a", "b\t")]);
+        assert_eq!(spaced, Err(Reason::FramingSpace));
+        assert!(is_malformed(Reason::FramingSpace) && !is_malformed(Reason::Scheme));
         let many = vec![("a", "b"); HEADERS_MAX + 1];
         assert_eq!(verdict("GET", A, &many), Err(Reason::TooManyHeaders));
     }

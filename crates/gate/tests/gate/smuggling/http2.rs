@@ -1,5 +1,7 @@
 //! What an HTTP/2 client could have the gate pass on to a service over HTTP/1.1 (H2.CL, H2.TE, CR LF in values).
 
+use std::error::Error as _;
+
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -28,11 +30,23 @@ fn ask(headers: &[(&str, &str)]) -> Request<Full<Bytes>> {
 fn a_request_that_could_be_misread_is_refused_and_the_next_stream_is_served() {
     with_gate("", async |visitor| {
         let mut send = connect(&visitor).await;
+        // What is malformed ends its stream (RFC 9113, section 8.1.1).
         for headers in [
             &[("host", "other")][..],
             &[("host", "localhost"), ("host", "localhost")],
             &[("content-length", "5"), ("content-length", "5")],
-            &[("transfer_encoding", "chunked")],
+        ] {
+            let error = send.send_request(ask(headers)).await.unwrap_err();
+            let reason = error
+                .source()
+                .and_then(|source| source.downcast_ref::<h2::Error>())
+                .and_then(h2::Error::reason);
+            assert_eq!(reason, Some(h2::Reason::PROTOCOL_ERROR), "{headers:?}");
+            assert_eq!(visitor.reached(), [], "{headers:?}");
+        }
+        // What is not, and could be misread all the same, is answered.
+        for headers in [
+            &[("transfer_encoding", "chunked")][..],
             &[("content_length", "0")],
             &[("expect", "x")],
         ] {
