@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{access, client, limits};
+use crate::{access, balance, client, limits};
 
 pub(crate) use tls::Tls;
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub log: access::Settings,
     /// How connections are encrypted.
     pub tls: Tls,
+    /// How it is found out which instances of a bot answer.
+    pub balance: balance::Settings,
     /// For which hosts requests are taken, and where those lead that are not encrypted.
     pub http: Http,
 }
@@ -61,6 +63,7 @@ impl Default for Config {
             proxies: client::Settings::default(),
             log: access::Settings::default(),
             tls: Tls::default(),
+            balance: balance::Settings::default(),
             http: Http::default(),
         }
     }
@@ -94,6 +97,7 @@ impl Config {
         self.proxies.check()?;
         self.log.check()?;
         self.tls.check()?;
+        self.balance.check()?;
         self.http.check()
     }
 

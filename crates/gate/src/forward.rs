@@ -1,19 +1,20 @@
 //! Hands a request to its bot and the answer back to its visitor.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chat_api::BotName;
+use chat_api::limits::REQUEST_TIME;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use ipc::{Body, Client, ClientError};
+use ipc::{Body, BodyError, Client, ClientError};
 
+use crate::balance::{Asked, Balance, Behind};
 use crate::{Config, Route, headers, route};
 
 /// Longest body of a visitor's request, in bytes. A bot takes 64 KiB at most, and
@@ -26,27 +27,40 @@ const DISCARD_BYTES: usize = 4 * 1024 * 1024;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Bots whose connections are remembered. A machine has fewer; names that lead
-/// to no bot are never remembered.
-const CLIENTS_MAX: usize = 1024;
-
 /// What a client is told to wait before it tries again, in seconds.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// The bots behind the gate.
 #[derive(Debug)]
 pub(crate) struct Bots {
-    sockets: PathBuf,
+    balance: Balance,
     answer_time: Duration,
-    clients: Mutex<HashMap<BotName, Client>>,
 }
 
 impl Bots {
     pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config) -> Self {
+        let answer_time = config.answer_time();
         Self {
-            sockets: sockets.into(),
-            answer_time: config.answer_time(),
-            clients: Mutex::default(),
+            balance: Balance::new(sockets.into(), config.balance.clone(), answer_time),
+            answer_time,
+        }
+    }
+
+    /// Checks, for as long as it runs, which of them answer.
+    pub(crate) async fn watch(&self) {
+        self.balance.watch().await;
+    }
+
+    /// Waits until somebody goes out or comes back.
+    pub(crate) async fn changed(&self) {
+        self.balance.changed().await;
+    }
+
+    /// Who does not answer, for `systemctl status`; nothing where all do.
+    pub(crate) fn status(&self) -> String {
+        match self.balance.out() {
+            out if out.is_empty() => String::new(),
+            out => format!("; no answer from {}", out.join(", ")),
         }
     }
 
@@ -71,11 +85,9 @@ impl Bots {
             Route::Bot(bot, rest) => match below(rest, query.as_deref()) {
                 Some(uri) => {
                     headers::to_service(&mut parts.headers, client);
-                    let mut forwarded = Request::new(bounded(body));
-                    *forwarded.method_mut() = parts.method;
-                    *forwarded.uri_mut() = uri;
-                    *forwarded.headers_mut() = parts.headers;
-                    self.forward(&bot, forwarded, client).await
+                    parts.uri = uri;
+                    self.forward(&bot, Request::from_parts(parts, body), client)
+                        .await
                 }
                 None => ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read."),
             },
@@ -87,16 +99,43 @@ impl Bots {
     async fn forward(
         &self,
         bot: &BotName,
-        request: Request<Body>,
+        request: Request<Incoming>,
         visitor: IpAddr,
     ) -> Response<Body> {
-        let client = self.client(bot);
-        let sent = tokio::time::timeout(self.answer_time, client.send(request)).await;
-        match sent {
-            Ok(Ok(response)) => {
-                self.remember(bot, client);
-                response.map(|body| body.map_err(Into::into).boxed_unsync())
+        match self.balance.behind(bot) {
+            Behind::One(member) => self.hand_on(bot, member.client(), request, visitor).await,
+            Behind::Several(seats) => {
+                let (parts, body) = request.into_parts();
+                let body = match whole(body, visitor).await {
+                    Ok(body) => body,
+                    Err(refusal) => return refusal,
+                };
+                let asked = Asked {
+                    method: parts.method,
+                    uri: parts.uri,
+                    headers: parts.headers,
+                    body,
+                };
+                self.balance.spread(bot, &seats, asked).await
             }
+        }
+    }
+
+    /// Hands a request to the one member that there is, as it comes.
+    async fn hand_on(
+        &self,
+        bot: &BotName,
+        client: &Client,
+        request: Request<Incoming>,
+        visitor: IpAddr,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let mut forwarded = Request::new(bounded(body));
+        *forwarded.method_mut() = parts.method;
+        *forwarded.uri_mut() = parts.uri;
+        *forwarded.headers_mut() = parts.headers;
+        match tokio::time::timeout(self.answer_time, client.send(forwarded)).await {
+            Ok(Ok(response)) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
             Ok(Err(ClientError::Absent(..))) => {
                 ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
             }
@@ -112,19 +151,18 @@ impl Bots {
             }
         }
     }
+}
 
-    fn client(&self, bot: &BotName) -> Client {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = clients.get(bot).cloned();
-        known.unwrap_or_else(|| Client::new(self.sockets.join(format!("{bot}.sock"))))
+/// All of a visitor's body, or what he is told in its place: the same as a bot says that takes it as it comes.
+async fn whole(body: Incoming, visitor: IpAddr) -> Result<Bytes, Response<Body>> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
     }
-
-    fn remember(&self, bot: &BotName, client: Client) {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() < CLIENTS_MAX && !clients.contains_key(bot) {
-            clients.insert(bot.clone(), client);
-        }
-    }
+    let read = ipc::read_body(bounded(body), BODY_BYTES, REQUEST_TIME).await;
+    read.map_err(|error| match error {
+        BodyError::TooLarge(_) => too_large(visitor),
+        error => error.response(),
+    })
 }
 
 /// A body whose length the visitor did not tell. The bot refuses it by the same
@@ -143,7 +181,7 @@ async fn discard(mut body: Incoming) {
     let read = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
+            bytes += frame.data_ref().map_or(0, Bytes::len);
             if bytes > DISCARD_BYTES {
                 break;
             }
@@ -196,7 +234,7 @@ fn too_large(client: IpAddr) -> Response<Body> {
     response
 }
 
-fn away(status: StatusCode) -> Response<Body> {
+pub(crate) fn away(status: StatusCode) -> Response<Body> {
     let detail = "The assistant is away for a moment. Please try again.";
     let mut response = ipc::problem(status, detail);
     response

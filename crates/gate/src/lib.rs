@@ -5,6 +5,7 @@
 
 mod access;
 mod admit;
+mod balance;
 mod client;
 mod config;
 mod descriptors;
@@ -25,6 +26,7 @@ mod tls;
 mod workers;
 
 pub use access::{ClientShown, Settings as LogSettings};
+pub use balance::Settings as BalanceSettings;
 pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
 pub use config::{Config, Http};
 pub use error::Error;
@@ -68,6 +70,8 @@ impl Service for Gate {
         let mut plan = Plan::new()
             .read(CERTIFICATES)
             .read(CHALLENGES)
+            // Listed, to see which instances of a bot there are.
+            .read(BOT_SOCKETS)
             .connect(BOT_SOCKETS);
         let files = [&config.tls.client_ca, &config.proxies.networks_file];
         for path in files.into_iter().flatten() {
@@ -89,13 +93,15 @@ impl Service for Gate {
             Vec::new()
         };
         let (plain, reloader) = (edge.plain(), edge.reloader());
+        let shown = reloader.clone();
         let reloads = start.reload.requests()?;
         start.ready.notify(&reloader.status());
         let drain = start.drain;
         let serve = edge.serve(&start.confined, listeners, drain.clone());
         let serve_plain = plain.serve(&start.confined, plain_listeners, drain.clone());
         let reload = drain.run_until_cancelled(reloader.answer(reloads));
-        tokio::try_join!(serve, serve_plain.map(Ok), reload.map(Ok))?;
+        let show = drain.run_until_cancelled(shown.show());
+        tokio::try_join!(serve, serve_plain.map(Ok), reload.map(Ok), show.map(Ok))?;
         Ok(())
     }
 }
@@ -104,7 +110,7 @@ impl Service for Gate {
 #[derive(Debug)]
 pub struct Edge {
     tls: Arc<Tls>,
-    bots: forward::Bots,
+    bots: Arc<forward::Bots>,
     desk: desk::Desk,
     hosts: hosts::Hosts,
     config: Config,
@@ -117,7 +123,7 @@ impl Edge {
     /// When there is no certificate, or none that can be used, or the list of proxies can't be.
     pub fn new(sources: impl Into<Sources>, bots: &Path, config: Config) -> Result<Self, Error> {
         let tls = Arc::new(Tls::new(sources.into(), &config.tls)?);
-        let bots = forward::Bots::new(bots, &config);
+        let bots = Arc::new(forward::Bots::new(bots, &config));
         let desk = desk::Desk::new(&config)?;
         let hosts = hosts::Hosts::new(&config.http.hosts);
         Ok(Self {
@@ -138,7 +144,10 @@ impl Edge {
     /// What makes it read its certificates anew.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
-        Reloader(Arc::clone(&self.tls))
+        Reloader {
+            tls: Arc::clone(&self.tls),
+            bots: Arc::clone(&self.bots),
+        }
     }
 
     /// Serves on all listeners until `drain` is cancelled, then lets answers
@@ -152,23 +161,31 @@ impl Edge {
         listeners: Vec<TcpListener>,
         drain: CancellationToken,
     ) -> Result<(), Error> {
-        let served = serve::all(confined, listeners, self, drain).await;
+        let bots = Arc::clone(&self.bots);
+        let served = tokio::select! {
+            served = serve::all(confined, listeners, self, drain) => served,
+            // Goes on while answers under way end, and ends with them.
+            () = bots.watch() => Ok(()),
+        };
         event::flush();
         served.map_err(Error::Workers)
     }
 }
 
-/// Makes a gate that serves read its certificates anew.
+/// Makes a gate that serves read its certificates anew, and says how it stands.
 #[derive(Debug, Clone)]
-pub struct Reloader(Arc<Tls>);
+pub struct Reloader {
+    tls: Arc<Tls>,
+    bots: Arc<forward::Bots>,
+}
 
 impl Reloader {
     /// Reads and checks them all; new handshakes then use them. What is wrong is logged,
     /// and what was in use in its place stays so.
     pub async fn reload(&self) {
-        let tls = Arc::clone(&self.0);
+        let tls = Arc::clone(&self.tls);
         match tokio::task::spawn_blocking(move || tls.reload()).await {
-            Ok(Ok(())) => tracing::info!("{}", self.0.status()),
+            Ok(Ok(())) => tracing::info!("{}", self.tls.status()),
             // Said already, with what stays in use.
             Ok(Err(error)) => tracing::debug!("a reload changed nothing: {error}"),
             Err(error) => tracing::error!("a reload changed nothing: {error}"),
@@ -178,14 +195,22 @@ impl Reloader {
     /// What `systemctl status` says.
     #[must_use]
     pub fn status(&self) -> String {
-        self.0.status()
+        format!("{}{}", self.tls.status(), self.bots.status())
     }
 
     /// Reloads whenever the service manager asks for it.
     async fn answer(&self, mut reloads: Reloads) {
         while let Some(reloading) = reloads.next().await {
             self.reload().await;
-            reloading.done(&self.0.status());
+            reloading.done(&self.status());
+        }
+    }
+
+    /// Tells the service manager whenever a member goes out or comes back.
+    async fn show(&self) {
+        loop {
+            self.bots.changed().await;
+            daemon::say(&self.status());
         }
     }
 }

@@ -71,7 +71,7 @@ struct Shared {
     http2: Http,
     handshake_time: Duration,
     head_time: Duration,
-    bots: Bots,
+    bots: Arc<Bots>,
     desk: Desk,
     hosts: Hosts,
     /// Connections that are served at once.

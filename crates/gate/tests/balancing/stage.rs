@@ -1,0 +1,197 @@
+//! A gate on a confined thread, and a visitor of it.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casemate_gate::{Config, Edge};
+use http::{Method, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http2::SendRequest;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::{CertificateDer, ServerName};
+use sandbox::Plan;
+use secret::Credentials;
+use testkit::{Folder, confined_with};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::CancellationToken;
+
+use super::bot::{Bot, ask};
+
+/// How long a test may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait for what happens soon.
+const SOON: Duration = Duration::from_secs(10);
+
+/// So that tests need not wait long.
+const QUICK: &str = "
+answer_ms = 3000
+[balance]
+check_ms = 100
+failures = 2
+pause_ms = 300
+successes = 1
+[limits]
+exempt = [\"127.0.0.0/8\"]
+";
+
+/// The gate as a visitor sees it.
+pub(crate) struct Visitor {
+    send: SendRequest<Full<Bytes>>,
+}
+
+/// An answer that was read to its end.
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) text: String,
+}
+
+impl Visitor {
+    async fn of(address: SocketAddr, certificate: CertificateDer<'static>) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let io = TokioIo::new(connector.connect(name, stream).await.unwrap());
+        let (send, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        Self { send }
+    }
+
+    /// The answer as it comes.
+    pub(crate) async fn open(
+        &self,
+        method: Method,
+        path: &str,
+        body: &'static str,
+    ) -> Response<Incoming> {
+        let mut send = self.send.clone();
+        send.send_request(ask(method, path, body)).await.unwrap()
+    }
+
+    /// The whole answer.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: &'static str) -> Said {
+        let response = self.open(method, path, body).await;
+        let retry_after = response.headers().get("retry-after");
+        Said {
+            status: response.status(),
+            retry_after: retry_after.map(|value| value.to_str().unwrap().to_owned()),
+            text: {
+                let body = response.into_body().collect().await.unwrap().to_bytes();
+                String::from_utf8(body.to_vec()).unwrap()
+            },
+        }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Said {
+        self.ask(Method::GET, path, "").await
+    }
+
+    /// Begins a conversation; its id.
+    pub(crate) async fn begin(&self) -> String {
+        let said = self
+            .ask(Method::POST, "/b/shop/v1/conversations", "{}")
+            .await;
+        assert_eq!(said.status, StatusCode::CREATED, "{}", said.text);
+        let begun: chat_api::visitor::Begun = serde_json::from_str(&said.text).unwrap();
+        begun.conversation
+    }
+}
+
+/// Starts instances, and waits until the gate knows them.
+pub(crate) async fn started<const N: usize>(
+    folder: &Folder,
+    visitor: &Visitor,
+    names: [&str; N],
+) -> [Bot; N] {
+    let bots = names.map(|name| Bot::start(folder.path(), name));
+    until("the gate knows all", async || {
+        let said = visitor.get("/b/shop/v1/bot").await;
+        said.status == StatusCode::OK && bots.iter().all(|bot| bot.count(&Method::GET) > 0)
+    })
+    .await;
+    for bot in &bots {
+        bot.forget();
+    }
+    bots
+}
+
+/// Where a conversation is asked for.
+pub(crate) fn path(conversation: &str) -> String {
+    format!("/b/shop/v1/conversations/{conversation}")
+}
+
+/// Waits until it is so.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    let waited = tokio::time::timeout(SOON, async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{what}");
+}
+
+/// Runs a gate, and `test` beside it, unconfined: with the folder for bots' sockets, and a visitor.
+pub(crate) fn with_gate<F, Fut>(test: F)
+where
+    F: FnOnce(Folder, Visitor) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let (sockets, credentials) = (Folder::new(), Folder::new());
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let pem = format!("{}{}", made.signing_key.serialize_pem(), made.cert.pem());
+    credentials.file("tls", pem);
+    let front = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    front.set_nonblocking(true).unwrap();
+    let address = front.local_addr().unwrap();
+    let drain = CancellationToken::new();
+    std::thread::scope(|scope| {
+        let served = drain.clone();
+        let (path, credentials) = (sockets.path().to_owned(), credentials.path());
+        scope.spawn(move || serve(&path, credentials, front, served));
+        let stop = drain.clone().drop_guard();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let visitor = Visitor::of(address, made.cert.der().clone()).await;
+            let test = test(sockets, visitor);
+            tokio::time::timeout(PATIENCE, test).await.unwrap();
+        });
+        drop(stop);
+    });
+}
+
+fn serve(
+    sockets: &Path,
+    credentials: &Path,
+    front: std::net::TcpListener,
+    drain: CancellationToken,
+) {
+    let config: Config = daemon::parse(QUICK).unwrap();
+    config.check().unwrap();
+    // What the unit grants, for these folders.
+    let plan = Plan::new().read(credentials).read(sockets).connect(sockets);
+    confined_with(&plan, async move |confined| {
+        let edge = Edge::new(&Credentials::in_directory(credentials), sockets, config).unwrap();
+        let listeners = vec![TcpListener::from_std(front).unwrap()];
+        edge.serve(&confined, listeners, drain).await;
+    });
+}
