@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{access, balance, client, limits};
+use crate::{access, balance, client, limits, peers};
 
 pub(crate) use tls::Tls;
 
@@ -48,6 +48,10 @@ pub struct Config {
     pub tls: Tls,
     /// How it is found out which instances of a bot answer.
     pub balance: balance::Settings,
+    /// This appliance, where others serve the same bots.
+    pub appliance: peers::Own,
+    /// The others.
+    pub appliances: Vec<peers::Other>,
     /// For which hosts requests are taken, and where those lead that are not encrypted.
     pub http: Http,
 }
@@ -64,6 +68,8 @@ impl Default for Config {
             log: access::Settings::default(),
             tls: Tls::default(),
             balance: balance::Settings::default(),
+            appliance: peers::Own::default(),
+            appliances: Vec::new(),
             http: Http::default(),
         }
     }
@@ -98,6 +104,7 @@ impl Config {
         self.log.check()?;
         self.tls.check()?;
         self.balance.check()?;
+        peers::check(&self.appliance, &self.appliances)?;
         self.http.check()
     }
 

@@ -14,7 +14,9 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use ipc::{Body, BodyError, Client, ClientError};
 
-use crate::balance::{Asked, Balance, Behind};
+use crate::balance::{AWAY, Asked, Balance, Behind, CONVERSATION, Seat};
+use crate::client::forwarded;
+use crate::peers::Peer;
 use crate::{Config, Route, headers, route};
 
 /// Longest body of a visitor's request, in bytes. A bot takes 64 KiB at most, and
@@ -38,11 +40,11 @@ pub(crate) struct Bots {
 }
 
 impl Bots {
-    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config) -> Self {
-        let answer_time = config.answer_time();
+    /// Those whose sockets are in a folder, and those of other appliances.
+    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config, peers: Vec<Peer>) -> Self {
         Self {
-            balance: Balance::new(sockets.into(), config.balance.clone(), answer_time),
-            answer_time,
+            balance: Balance::new(sockets.into(), config, peers),
+            answer_time: config.answer_time(),
         }
     }
 
@@ -96,6 +98,36 @@ impl Bots {
         response
     }
 
+    /// Answers one request that another appliance hands on: from this one's own instances alone. It was found fit, and
+    /// within its visitor's limits, where he came in.
+    pub(crate) async fn answer_peer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        // It writes one line of one element, in which the visitor is.
+        let line = parts.headers.get(header::FORWARDED);
+        let visitor = line.and_then(|line| forwarded::hops(line.as_bytes()).next()?);
+        let query = parts.uri.query().map(str::to_owned);
+        let (Some(visitor), Route::Bot(bot, rest)) = (visitor, route(parts.uri.path())) else {
+            let detail = "This is not as one appliance asks another.";
+            return ipc::problem(StatusCode::BAD_REQUEST, detail);
+        };
+        let Some(uri) = below(rest, query.as_deref()) else {
+            return ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read.");
+        };
+        let seats = self.balance.near(&bot);
+        if seats.is_empty() {
+            let detail = "There is no such assistant on this appliance.";
+            return ipc::problem(StatusCode::MISDIRECTED_REQUEST, detail);
+        }
+        let id = parts.headers.remove(CONVERSATION);
+        headers::to_service(&mut parts.headers, visitor);
+        parts.headers.extend(id.map(|id| (CONVERSATION, id)));
+        parts.uri = uri;
+        let request = Request::from_parts(parts, body);
+        let mut response = self.spread(&bot, &seats, request, visitor).await;
+        headers::strip(response.headers_mut());
+        response
+    }
+
     async fn forward(
         &self,
         bot: &BotName,
@@ -103,22 +135,34 @@ impl Bots {
         visitor: IpAddr,
     ) -> Response<Body> {
         match self.balance.behind(bot) {
-            Behind::One(member) => self.hand_on(bot, member.client(), request, visitor).await,
+            Behind::One(client) => self.hand_on(bot, &client, request, visitor).await,
             Behind::Several(seats) => {
-                let (parts, body) = request.into_parts();
-                let body = match whole(body, visitor).await {
-                    Ok(body) => body,
-                    Err(refusal) => return refusal,
-                };
-                let asked = Asked {
-                    method: parts.method,
-                    uri: parts.uri,
-                    headers: parts.headers,
-                    body,
-                };
-                self.balance.spread(bot, &seats, asked).await
+                let mut response = self.spread(bot, &seats, request, visitor).await;
+                response.headers_mut().remove(AWAY);
+                response
             }
         }
+    }
+
+    async fn spread(
+        &self,
+        bot: &BotName,
+        seats: &[Seat],
+        request: Request<Incoming>,
+        visitor: IpAddr,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = match whole(body, visitor).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
+        let asked = Asked {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body,
+        };
+        self.balance.spread(bot, seats, asked).await
     }
 
     /// Hands a request to the one member that there is, as it comes.
@@ -136,9 +180,7 @@ impl Bots {
         *forwarded.headers_mut() = parts.headers;
         match tokio::time::timeout(self.answer_time, client.send(forwarded)).await {
             Ok(Ok(response)) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-            Ok(Err(ClientError::Absent(..))) => {
-                ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
-            }
+            Ok(Err(ClientError::Absent(..))) => no_such_assistant(),
             Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(visitor),
             Ok(Err(error)) => {
                 tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
@@ -232,6 +274,10 @@ fn too_large(client: IpAddr) -> Response<Body> {
         .headers_mut()
         .insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+pub(crate) fn no_such_assistant() -> Response<Body> {
+    ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
 }
 
 pub(crate) fn away(status: StatusCode) -> Response<Body> {

@@ -113,7 +113,8 @@ pub(crate) fn is_domain(request: &http::request::Parts) -> bool {
     })
 }
 
-fn strip(headers: &mut HeaderMap) {
+/// Removes what is for one hop, and what speaks in the gate's name.
+pub(crate) fn strip(headers: &mut HeaderMap) {
     // What `Connection` names is for this hop too.
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)

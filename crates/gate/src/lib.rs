@@ -17,6 +17,7 @@ mod handshake;
 mod headers;
 mod hosts;
 mod limits;
+mod peers;
 mod places;
 mod plain;
 mod route;
@@ -31,11 +32,12 @@ pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
 pub use config::{Config, Http};
 pub use error::Error;
 pub use limits::Settings as LimitsSettings;
+pub use peers::{Door, Other, Own, PeerSources};
 pub use plain::Plain;
 pub use route::{Route, route};
 pub use tls::Sources;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use daemon::{BoxError, Reloads, Service, Start};
@@ -53,6 +55,13 @@ pub const CERTIFICATES: &str = "/run/casemate/tls";
 
 /// Where the answers to authorities' challenges are.
 pub const CHALLENGES: &str = "/run/casemate/challenges";
+
+/// The authority whose certificates other appliances show, where there are any.
+pub const PEERS_AUTHORITY: &str = "/etc/casemate/peers.pem";
+
+/// The gate's door to the dialer, which knows it by that door.
+pub const DIALER: &str = "/run/casemate/dialer/gate/dialer.sock";
+const DIALER_FOLDER: &str = "/run/casemate/dialer/gate";
 
 /// The service, as `daemon` starts it.
 #[derive(Debug)]
@@ -72,7 +81,11 @@ impl Service for Gate {
             .read(CHALLENGES)
             // Listed, to see which instances of a bot there are.
             .read(BOT_SOCKETS)
-            .connect(BOT_SOCKETS);
+            .connect(BOT_SOCKETS)
+            .connect(DIALER_FOLDER);
+        if Path::new(PEERS_AUTHORITY).exists() {
+            plan = plan.read(PEERS_AUTHORITY);
+        }
         let files = [&config.tls.client_ca, &config.proxies.networks_file];
         for path in files.into_iter().flatten() {
             plan = plan.read(path);
@@ -84,14 +97,18 @@ impl Service for Gate {
         let sources = Sources::from(&start.credentials)
             .folder(CERTIFICATES)
             .challenges(CHALLENGES);
-        let edge = Edge::new(sources, Path::new(BOT_SOCKETS), start.config)?;
+        let peers = PeerSources::new(&start.credentials, PEERS_AUTHORITY, DIALER);
+        let edge = Edge::new(sources, Path::new(BOT_SOCKETS), start.config)?.beside(&peers);
         let listeners = start.sockets.tcp("https")?;
-        // Where another program has the port, HTTPS is served all the same.
-        let plain_listeners = if start.sockets.names().any(|name| name == "http") {
-            start.sockets.tcp("http")?
-        } else {
-            Vec::new()
+        let mut optional = |wanted: &str| {
+            let is_there = start.sockets.names().any(|name| name == wanted);
+            let listeners = is_there.then(|| start.sockets.tcp(wanted));
+            listeners.transpose().map(Option::unwrap_or_default)
         };
+        // Where another program has the port, HTTPS is served all the same.
+        let plain_listeners = optional("http")?;
+        let peers_listeners = optional("peers")?;
+        let door = edge.door();
         let (plain, reloader) = (edge.plain(), edge.reloader());
         let shown = reloader.clone();
         let reloads = start.reload.requests()?;
@@ -99,9 +116,16 @@ impl Service for Gate {
         let drain = start.drain;
         let serve = edge.serve(&start.confined, listeners, drain.clone());
         let serve_plain = plain.serve(&start.confined, plain_listeners, drain.clone());
+        let serve_peers = door.serve(&start.confined, peers_listeners, drain.clone());
         let reload = drain.run_until_cancelled(reloader.answer(reloads));
         let show = drain.run_until_cancelled(shown.show());
-        tokio::try_join!(serve, serve_plain.map(Ok), reload.map(Ok), show.map(Ok))?;
+        tokio::try_join!(
+            serve,
+            serve_plain.map(Ok),
+            serve_peers.map(Ok),
+            reload.map(Ok),
+            show.map(Ok)
+        )?;
         Ok(())
     }
 }
@@ -111,28 +135,51 @@ impl Service for Gate {
 pub struct Edge {
     tls: Arc<Tls>,
     bots: Arc<forward::Bots>,
+    sockets: PathBuf,
+    /// How other appliances' handshakes are made; none where there are no others.
+    peers: Option<Arc<rustls::ServerConfig>>,
     desk: desk::Desk,
     hosts: hosts::Hosts,
     config: Config,
 }
 
 impl Edge {
-    /// A gate for the bots whose visitor sockets are in `bots`.
+    /// A gate for the bots whose visitor sockets are in `sockets`.
     ///
     /// # Errors
     /// When there is no certificate, or none that can be used, or the list of proxies can't be.
-    pub fn new(sources: impl Into<Sources>, bots: &Path, config: Config) -> Result<Self, Error> {
+    pub fn new(sources: impl Into<Sources>, sockets: &Path, config: Config) -> Result<Self, Error> {
         let tls = Arc::new(Tls::new(sources.into(), &config.tls)?);
-        let bots = Arc::new(forward::Bots::new(bots, &config));
+        let bots = Arc::new(forward::Bots::new(sockets, &config, Vec::new()));
         let desk = desk::Desk::new(&config)?;
         let hosts = hosts::Hosts::new(&config.http.hosts);
         Ok(Self {
             tls,
             bots,
+            sockets: sockets.to_owned(),
+            peers: None,
             desk,
             hosts,
             config,
         })
+    }
+
+    /// The same gate beside other appliances, where the settings name any. What is wrong with their certificates is
+    /// logged; visitors are then served by this appliance alone.
+    #[must_use]
+    pub fn beside(mut self, sources: &PeerSources) -> Self {
+        if let Some(peers) = peers::Peers::if_usable(sources, &self.config) {
+            self.peers = Some(peers.server());
+            self.bots = Arc::new(forward::Bots::new(&self.sockets, &self.config, peers.all));
+        }
+        self
+    }
+
+    /// The side of it that other appliances come to.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        let drains = self.config.appliance.drain;
+        Door::new(self.peers.clone(), Arc::clone(&self.bots), drains)
     }
 
     /// The side of it that is not encrypted.

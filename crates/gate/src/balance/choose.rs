@@ -84,11 +84,8 @@ pub(crate) fn choose(purpose: &Purpose, candidates: &[Candidate<'_>], turn: usiz
         ordered.retain(|index| !is_out(index));
     }
     if !matches!(purpose, Purpose::Conversation(_)) {
-        // Who is on trial, or about to go, is asked after the others. (The sort is stable.)
-        ordered.sort_by_key(|&index| {
-            let member = &candidates[index];
-            member.drains || member.standing != Standing::In
-        });
+        // Who is about to go is asked after the others. (The sort is stable.)
+        ordered.sort_by_key(|&index| candidates[index].drains);
     }
     Choice {
         incomplete: ordered.len() < present || candidates.iter().any(|member| member.gone),
@@ -214,11 +211,7 @@ mod tests {
     }
 
     fn standing() -> impl Strategy<Value = Standing> {
-        prop_oneof![
-            Just(Standing::In),
-            Just(Standing::Trial),
-            Just(Standing::Out)
-        ]
+        prop_oneof![Just(Standing::In), Just(Standing::Out)]
     }
 
     proptest! {

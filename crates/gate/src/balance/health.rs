@@ -12,9 +12,7 @@ const PAUSES_MAX: u32 = 16;
 pub(crate) enum Standing {
     /// It answers.
     In,
-    /// It was out, and is tried: it gets what nobody else can answer, and checks.
-    Trial,
-    /// It does not answer, and is left alone for a while.
+    /// It does not answer. Only checks find out whether it does again: a visitor would wait for it in vain.
     Out,
 }
 
@@ -47,6 +45,7 @@ enum State {
         checks: u32,
     },
     Out {
+        /// From then on it is on trial: checks count.
         until: Duration,
         /// How many pauses long this one is.
         pauses: u32,
@@ -67,10 +66,9 @@ impl Default for Health {
 }
 
 impl Health {
-    pub(crate) fn standing(&self, now: Duration) -> Standing {
+    pub(crate) const fn standing(&self) -> Standing {
         match self.0 {
             State::In { .. } => Standing::In,
-            State::Out { until, .. } if now >= until => Standing::Trial,
             State::Out { .. } => Standing::Out,
         }
     }
@@ -161,17 +159,17 @@ mod tests {
                 // Makes no difference.
                 assert_eq!(health.succeeded(other, at(1), &settings), None);
             }
-            assert_eq!(health.standing(at(1)), Standing::In);
+            assert_eq!(health.standing(), Standing::In);
             let change = health.failed(source, at(1), &settings);
             assert_eq!(change, Some(Change::WentOut));
-            assert_eq!(health.standing(at(1)), Standing::Out);
+            assert_eq!(health.standing(), Standing::Out);
             // Too early to count.
             assert_eq!(health.succeeded(Source::Check, at(2), &settings), None);
             let end = at(1) + settings.pause();
             for _ in 1..settings.successes {
                 assert_eq!(health.succeeded(Source::Visitor, end, &settings), None);
                 assert_eq!(health.succeeded(Source::Check, end, &settings), None);
-                assert_eq!(health.standing(end), Standing::Trial);
+                assert_eq!(health.standing(), Standing::Out);
             }
             let change = health.succeeded(Source::Check, end, &settings);
             assert_eq!(change, Some(Change::CameBack));
@@ -192,9 +190,16 @@ mod tests {
             .zip(SOURCES.into_iter().cycle())
         {
             let end = now + settings.pause() * pauses;
-            assert_eq!(health.standing(end - at(1)), Standing::Out, "{pauses}");
+            // Does not count, nor would good checks: they do from `end` on.
             assert_eq!(health.failed(source, end - at(1), &settings), None);
-            assert_eq!(health.standing(end), Standing::Trial, "{pauses}");
+            let checked = |mut health: Health, now| {
+                for _ in 0..settings.successes {
+                    health.succeeded(Source::Check, now, &settings);
+                }
+                health.standing()
+            };
+            assert_eq!(checked(health, end - at(1)), Standing::Out, "{pauses}");
+            assert_eq!(checked(health, end), Standing::In, "{pauses}");
             assert_eq!(health.succeeded(Source::Check, end, &settings), None);
             assert_eq!(health.failed(source, end, &settings), None);
             now = end;
@@ -219,7 +224,7 @@ mod tests {
                 } else {
                     health.failed(source, now, &settings)
                 };
-                let is_in = health.standing(now) == Standing::In;
+                let is_in = health.standing() == Standing::In;
                 let expected = match (was_in, is_in) {
                     (true, false) => Some(Change::WentOut),
                     (false, true) => Some(Change::CameBack),
@@ -248,7 +253,7 @@ mod tests {
             for _ in 0..settings.successes {
                 health.succeeded(Source::Check, now, &settings);
             }
-            prop_assert_eq!(health.standing(now), Standing::In);
+            prop_assert_eq!(health.standing(), Standing::In);
         }
     }
 }

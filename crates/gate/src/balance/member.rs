@@ -1,8 +1,10 @@
-//! One member: an instance of a bot on this machine.
+//! One member: an instance of a bot on this appliance, or another appliance.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chat_api::BotName;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use ipc::{Body, Client, ClientError};
@@ -12,6 +14,7 @@ use super::choose::Candidate;
 use super::health::{Change, Health, Source, Standing};
 use super::rendezvous::Place;
 use super::retry::Outcome;
+use crate::peers::{self, DRAINS, Peer};
 
 /// Where a member says whether it is well.
 const HEALTH_PATH: &str = "/healthz";
@@ -19,23 +22,34 @@ const HEALTH_PATH: &str = "/healthz";
 /// Longest answer to that which is read, in bytes.
 const HEALTH_BYTES: usize = 4096;
 
+/// How long a check may take, on this appliance and to another one.
+const NEAR_CHECK_TIME: Duration = Duration::from_secs(2);
+const FAR_CHECK_TIME: Duration = Duration::from_secs(5);
+
 /// A member, and how it stands.
 #[derive(Debug)]
 pub(crate) struct Member {
     /// What operators know it by.
     shown: String,
-    instance: u8,
-    client: Client,
+    way: Way,
     health: Mutex<Health>,
+    drains: AtomicBool,
+}
+
+/// How it is reached.
+#[derive(Debug)]
+enum Way {
+    Near { instance: u8, client: Arc<Client> },
+    Far(Box<Peer>),
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error(transparent)]
-    NotReached(ClientError),
-    #[error(transparent)]
-    Broken(ClientError),
+    #[error("{0}")]
+    NotReached(String),
+    #[error("{0}")]
+    Broken(String),
     #[error("it did not answer within {0:?}")]
     Silent(Duration),
 }
@@ -50,70 +64,130 @@ impl Failure {
     }
 }
 
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Broken(..) => Self::Broken(error.to_string()),
+            error => Self::NotReached(error.to_string()),
+        }
+    }
+}
+
+impl From<peers::Failure> for Failure {
+    fn from(failure: peers::Failure) -> Self {
+        match failure {
+            peers::Failure::NotReached(why) => Self::NotReached(why),
+            peers::Failure::Broken(why) => Self::Broken(why),
+        }
+    }
+}
+
 impl Member {
-    pub(crate) fn new(shown: String, instance: u8, client: Client) -> Self {
+    /// An instance on this appliance.
+    pub(crate) fn near(shown: String, instance: u8, client: Client) -> Self {
+        let client = Arc::new(client);
+        Self::new(shown, Way::Near { instance, client })
+    }
+
+    /// Another appliance.
+    pub(crate) fn far(peer: Peer) -> Self {
+        Self::new(format!("appliance {}", peer.name), Way::Far(Box::new(peer)))
+    }
+
+    fn new(shown: String, way: Way) -> Self {
         Self {
             shown,
-            instance,
-            client,
+            way,
             health: Mutex::default(),
+            drains: AtomicBool::new(false),
         }
     }
 
+    /// The number of the instance; another appliance as a whole is 0.
     pub(crate) const fn instance(&self) -> u8 {
-        self.instance
+        match &self.way {
+            Way::Near { instance, .. } => *instance,
+            Way::Far(_) => 0,
+        }
     }
 
-    pub(crate) const fn client(&self) -> &Client {
-        &self.client
+    /// The client of an instance on this appliance.
+    pub(crate) const fn client(&self) -> Option<&Arc<Client>> {
+        match &self.way {
+            Way::Near { client, .. } => Some(client),
+            Way::Far(_) => None,
+        }
     }
 
-    /// As it stands `now`, which is since the gate's start.
-    pub(crate) fn candidate<'a>(
-        &self,
-        appliance: &'a str,
-        gone: bool,
-        now: Duration,
-    ) -> Candidate<'a> {
+    /// Whether it serves a bot, as far as the settings say.
+    pub(crate) fn serves(&self, bot: &BotName) -> bool {
+        match &self.way {
+            Way::Near { .. } => true,
+            Way::Far(peer) => peer.bots.as_ref().is_none_or(|bots| bots.contains(bot)),
+        }
+    }
+
+    /// As it stands. `own` is this appliance's name.
+    pub(crate) fn candidate<'a>(&'a self, own: &'a str, gone: bool) -> Candidate<'a> {
+        let (appliance, near) = match &self.way {
+            Way::Near { .. } => (own, true),
+            Way::Far(peer) => (&*peer.name, false),
+        };
         Candidate {
             place: Place {
                 appliance,
-                instance: self.instance,
+                instance: self.instance(),
             },
-            near: true,
-            standing: self.health().standing(now),
-            drains: false,
+            near,
+            standing: self.health().standing(),
+            drains: self.drains.load(Ordering::Relaxed),
             gone,
         }
     }
 
-    /// Sends a request, and waits at most `time` for the head of its answer.
+    /// Sends a request about a bot, or about the member itself, and waits at most `time` for the head of its answer.
     pub(crate) async fn send(
         &self,
+        bot: Option<&BotName>,
         request: Request<Body>,
         time: Duration,
     ) -> Result<Response<Body>, Failure> {
-        match tokio::time::timeout(time, self.client.send(request)).await {
-            Ok(Ok(response)) => Ok(response.map(|body| body.map_err(Into::into).boxed_unsync())),
-            Ok(Err(error @ ClientError::Broken(..))) => Err(Failure::Broken(error)),
-            Ok(Err(error)) => Err(Failure::NotReached(error)),
-            Err(_) => Err(Failure::Silent(time)),
-        }
+        let sent = async {
+            match &self.way {
+                Way::Near { client, .. } => client.send(request).await.map_err(Failure::from),
+                Way::Far(peer) => peer.line.send(bot, request).await.map_err(Failure::from),
+            }
+        };
+        let response = tokio::time::timeout(time, sent).await;
+        let response = response.unwrap_or(Err(Failure::Silent(time)))?;
+        Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
     }
 
-    /// Asks whether it is well, within `time`.
-    pub(crate) async fn check(&self, time: Duration) -> Result<(), String> {
+    /// Asks whether it is well.
+    pub(crate) async fn check(&self) -> Result<(), String> {
+        let time = match &self.way {
+            Way::Near { .. } => NEAR_CHECK_TIME,
+            Way::Far(_) => FAR_CHECK_TIME,
+        };
         let mut request = Request::new(ipc::empty());
         *request.uri_mut() = http::Uri::from_static(HEALTH_PATH);
         let begun = Instant::now();
-        let response = self.send(request, time).await;
+        let response = self.send(None, request, time).await;
         let response = response.map_err(|failure| failure.to_string())?;
         let status = response.status();
+        let drains = response.headers().contains_key(DRAINS);
         // Read to its end, so that the connection can be used again.
         let rest = time.saturating_sub(begun.elapsed());
         ipc::read_body(response.into_body(), HEALTH_BYTES, rest)
             .await
             .map_err(|error| error.to_string())?;
+        if self.drains.swap(drains, Ordering::Relaxed) != drains {
+            let (member, what) = (&self.shown, if drains { "no" } else { "its share of" });
+            tracing::info!(
+                member,
+                "{member} says that it gets {what} new conversations from now on"
+            );
+        }
         match status {
             StatusCode::OK => Ok(()),
             status => Err(format!("to `GET {HEALTH_PATH}` it says {status}")),
@@ -153,8 +227,8 @@ impl Member {
     }
 
     /// What operators know it by, where it is out.
-    pub(crate) fn shown_if_out(&self, now: Duration) -> Option<&str> {
-        let standing = self.health().standing(now);
+    pub(crate) fn shown_if_out(&self) -> Option<&str> {
+        let standing = self.health().standing();
         (standing != Standing::In).then_some(&*self.shown)
     }
 

@@ -27,6 +27,11 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// Of a member that is there.
+    pub(crate) const fn taken(member: Arc<Member>) -> Self {
+        Self { member, gone: None }
+    }
+
     pub(crate) const fn is_gone(&self) -> bool {
         self.gone.is_some()
     }
@@ -42,9 +47,9 @@ impl Members {
         self.0.get(bot).map_or(&[], Vec::as_slice)
     }
 
-    /// All instances that are there of bots that have several.
-    pub(crate) fn several(&self) -> impl Iterator<Item = &Arc<Member>> {
-        let several = self.0.values().filter(|seats| seats.len() > 1);
+    /// All instances that are there of bots that have `least` at the least.
+    pub(crate) fn of_bots_with(&self, least: usize) -> impl Iterator<Item = &Arc<Member>> {
+        let several = self.0.values().filter(move |seats| seats.len() >= least);
         several
             .flatten()
             .filter(|seat| !seat.is_gone())
@@ -72,10 +77,7 @@ impl Members {
         for (bot, instance) in listed {
             let seats = self.0.entry(bot.clone()).or_default();
             if seats.iter().all(|seat| seat.member.instance() != instance) {
-                seats.push(Seat {
-                    member: Arc::new(member(&bot, instance)),
-                    gone: None,
-                });
+                seats.push(Seat::taken(Arc::new(member(&bot, instance))));
             }
         }
     }
@@ -111,7 +113,7 @@ mod tests {
     fn update(members: &mut Members, listed: &[(&str, u8)], seconds: u64) {
         let listed = listed.iter().map(|(name, instance)| (bot(name), *instance));
         let member = |bot: &BotName, instance| {
-            Member::new(
+            Member::near(
                 listing::shown(bot, instance),
                 instance,
                 Client::new("/none"),

@@ -1,4 +1,4 @@
-//! Several instances of a bot behind one address. A conversation belongs to one of them by its id
+//! Several instances of a bot behind one address, and other appliances beside this one. A conversation belongs to one of them by its id
 //! ([`rendezvous`]), and whoever cannot answer is passed over ([`health`], [`choose`], [`retry`]).
 //!
 //! A bot with one instance pays nothing for this: its requests are streamed to it as they come.
@@ -16,7 +16,8 @@ mod watch;
 
 pub use settings::Settings;
 
-pub(crate) use spread::Asked;
+pub(crate) use members::Seat;
+pub(crate) use spread::{AWAY, Asked, CONVERSATION};
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -27,8 +28,10 @@ use chat_api::BotName;
 use ipc::Client;
 use tokio::sync::Notify;
 
+use crate::Config;
+use crate::peers::Peer;
 use member::Member;
-use members::{Members, Seat};
+use members::Members;
 
 /// How often at most the folder of sockets is listed.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +41,10 @@ const LIST_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Balance {
     folder: PathBuf,
     settings: Settings,
+    /// This appliance's name; empty where there are no others.
+    own: String,
+    /// The other appliances.
+    far: Vec<Arc<Member>>,
     /// Time until a member has begun to answer.
     answer_time: Duration,
     begun: Instant,
@@ -53,17 +60,19 @@ pub(crate) struct Balance {
 #[derive(Debug)]
 pub(crate) enum Behind {
     /// One instance, or none: it is asked, and the answer says so.
-    One(Arc<Member>),
+    One(Arc<Client>),
     Several(Vec<Seat>),
 }
 
 impl Balance {
-    /// For the sockets in `folder`.
-    pub(crate) fn new(folder: PathBuf, settings: Settings, answer_time: Duration) -> Self {
+    /// For the sockets in `folder`, and other appliances.
+    pub(crate) fn new(folder: PathBuf, config: &Config, peers: Vec<Peer>) -> Self {
         Self {
             folder,
-            settings,
-            answer_time,
+            settings: config.balance.clone(),
+            own: config.appliance.name.clone(),
+            far: peers.into_iter().map(Member::far).map(Arc::new).collect(),
+            answer_time: config.answer_time(),
             begun: Instant::now(),
             members: RwLock::default(),
             list_at: AtomicU64::new(0),
@@ -76,17 +85,28 @@ impl Balance {
     pub(crate) fn behind(&self, bot: &BotName) -> Behind {
         self.list_if_due();
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        match members.of(bot) {
-            // It may be new, or not be there at all.
-            [] => Behind::One(Arc::new(self.member(bot, listing::FIRST))),
-            [seat] => Behind::One(Arc::clone(&seat.member)),
-            seats => Behind::Several(seats.to_vec()),
+        let near = members.of(bot);
+        if self.far.is_empty() && near.len() < 2 {
+            return Behind::One(match near.first().and_then(|seat| seat.member.client()) {
+                Some(client) => Arc::clone(client),
+                // It may be new, or not be there at all.
+                None => Arc::new(self.client(bot, listing::FIRST)),
+            });
         }
+        let far = self.far.iter().filter(|member| member.serves(bot));
+        let far = far.cloned().map(Seat::taken);
+        Behind::Several(near.iter().cloned().chain(far).collect())
     }
 
-    fn member(&self, bot: &BotName, instance: u8) -> Member {
-        let client = Client::new(self.folder.join(listing::socket(bot, instance)));
-        Member::new(listing::shown(bot, instance), instance, client)
+    /// Who is behind a bot's name on this appliance.
+    pub(crate) fn near(&self, bot: &BotName) -> Vec<Seat> {
+        self.list_if_due();
+        let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
+        members.of(bot).to_vec()
+    }
+
+    fn client(&self, bot: &BotName, instance: u8) -> Client {
+        Client::new(self.folder.join(listing::socket(bot, instance)))
     }
 
     /// Time since the gate's start.
@@ -113,7 +133,10 @@ impl Balance {
         match members::listed(&self.folder) {
             Ok(listed) => {
                 let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
-                members.update(listed, now, |bot, instance| self.member(bot, instance));
+                members.update(listed, now, |bot, instance| {
+                    let client = self.client(bot, instance);
+                    Member::near(listing::shown(bot, instance), instance, client)
+                });
             }
             Err(error) => tracing::warn!(
                 "the instances of bots in {} could not be listed; requests go to those that were known: {error}",

@@ -52,6 +52,8 @@ pub(crate) fn after(outcome: Outcome, method: &Method, purpose: &Purpose) -> Aft
         Outcome::Answered(StatusCode::NOT_FOUND) if matches!(purpose, Purpose::Conversation(_)) => {
             After::Unknown
         }
+        // So says an appliance that does not have the bot (RFC 9110, section 15.5.20).
+        Outcome::Answered(StatusCode::MISDIRECTED_REQUEST) => After::Unknown,
         Outcome::Answered(_) => After::Give,
         Outcome::NotReached => After::Away,
         Outcome::Broken | Outcome::Silent if is_safe(method) => After::Away,
@@ -107,8 +109,10 @@ mod tests {
         for purpose in purposes() {
             for method in SAFE.iter().chain(&UNSAFE) {
                 for status in (100..600).filter_map(|code| StatusCode::from_u16(code).ok()) {
-                    let elsewhere = status == StatusCode::NOT_FOUND
-                        && matches!(purpose, Purpose::Conversation(_));
+                    let elsewhere = match status.as_u16() {
+                        404 => matches!(purpose, Purpose::Conversation(_)),
+                        code => code == 421,
+                    };
                     let expected = if elsewhere {
                         After::Unknown
                     } else {

@@ -13,10 +13,13 @@ use super::choose::{Candidate, Purpose, choose};
 use super::health::Source;
 use super::members::Seat;
 use super::retry::{After, Outcome, after, time};
-use crate::forward::away;
+use crate::forward::{away, no_such_assistant};
 
 /// The header that names a conversation that begins.
-const CONVERSATION: HeaderName = HeaderName::from_static(CONVERSATION_HEADER);
+pub(crate) const CONVERSATION: HeaderName = HeaderName::from_static(CONVERSATION_HEADER);
+
+/// The header by which an appliance says to another one that nobody there could be asked, and nothing was done.
+pub(crate) const AWAY: HeaderName = HeaderName::from_static("casemate-away");
 
 /// Longest answer that is kept of a member that has no such conversation, in bytes, and how long it may take.
 const SHORT_BYTES: usize = 4096;
@@ -54,16 +57,19 @@ impl Balance {
         seats: &[Seat],
         mut asked: Asked,
     ) -> Response<Body> {
+        // Of a visitor's headers this one is removed; the gate that he came to has set it.
+        let given = asked.headers.get(CONVERSATION);
+        let given = given.and_then(|value| ConversationId::parse(value.to_str().ok()?));
+        let begin = || given.unwrap_or_else(begin);
         let purpose = Purpose::of(&asked.method, asked.uri.path(), begin);
         if let Purpose::Begin(id) = &purpose
             && let Ok(value) = HeaderValue::try_from(id.to_string())
         {
             asked.headers.insert(CONVERSATION, value);
         }
-        let now = self.now();
         let candidates: Vec<Candidate<'_>> = seats
             .iter()
-            .map(|seat| seat.member.candidate("", seat.is_gone(), now))
+            .map(|seat| seat.member.candidate(&self.own, seat.is_gone()))
             .collect();
         let choice = choose(&purpose, &candidates, self.turn());
         let mut is_away = choice.incomplete;
@@ -77,8 +83,9 @@ impl Balance {
                 &asked.method,
                 &purpose,
             );
-            let sent = member.send(asked.request(), time).await;
+            let sent = member.send(Some(bot), asked.request(), time).await;
             let outcome = match &sent {
+                Ok(response) if response.headers().contains_key(AWAY) => Outcome::NotReached,
                 Ok(response) => Outcome::Answered(response.status()),
                 Err(failure) => failure.outcome(),
             };
@@ -87,7 +94,12 @@ impl Balance {
             self.count(member, Source::Visitor, result);
             match (after(outcome, &asked.method, &purpose), sent) {
                 (After::Give, Ok(response)) => return response,
-                (After::Unknown, Ok(response)) => unknown = Some(short(response).await),
+                (After::Unknown, Ok(response)) => {
+                    // Who has the bot, and not the conversation, has the last word.
+                    if response.status() == StatusCode::NOT_FOUND || unknown.is_none() {
+                        unknown = Some(short(response).await);
+                    }
+                }
                 (After::Stop(status), Err(why)) => {
                     tracing::warn!(%bot, "a visitor was told that the assistant is away: {why}");
                     return away(status);
@@ -100,11 +112,15 @@ impl Balance {
             }
         }
         match unknown {
-            // All have said that there is no such conversation.
-            Some(response) if !is_away => response,
+            // All have said that they do not know it.
+            Some(response) if !is_away && response.status() == StatusCode::NOT_FOUND => response,
+            Some(_) if !is_away => no_such_assistant(),
             _ => {
                 tracing::warn!(%bot, "a visitor was told that the assistant is away: nobody who could answer does");
-                away(StatusCode::SERVICE_UNAVAILABLE)
+                let mut response = away(StatusCode::SERVICE_UNAVAILABLE);
+                let headers = response.headers_mut();
+                headers.insert(AWAY, HeaderValue::from_static("1"));
+                response
             }
         }
     }

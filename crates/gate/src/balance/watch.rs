@@ -10,12 +10,9 @@ use super::Balance;
 use super::health::Source;
 use super::member::Member;
 
-/// How long a check may take.
-const CHECK_TIME: Duration = Duration::from_secs(2);
-
 impl Balance {
-    /// Checks all members of bots that have several, again and again. A bot's only instance is not checked: nothing
-    /// would follow from it.
+    /// Checks all members that another one can stand in for, again and again. A bot's only instance is not checked:
+    /// nothing would follow from it.
     pub(crate) async fn watch(&self) {
         loop {
             self.list_if_due();
@@ -23,7 +20,7 @@ impl Balance {
             let checks: FuturesUnordered<_> = members
                 .iter()
                 .map(|member| async {
-                    let result = member.check(CHECK_TIME).await;
+                    let result = member.check().await;
                     let result = result.as_ref().map_err(String::as_str).copied();
                     self.count(member, Source::Check, result);
                 })
@@ -35,9 +32,8 @@ impl Balance {
 
     /// Who is out, as operators know them, in order.
     pub(crate) fn out(&self) -> Vec<String> {
-        let now = self.now();
         let members = self.checked();
-        let out = members.iter().filter_map(|member| member.shown_if_out(now));
+        let out = members.iter().filter_map(|member| member.shown_if_out());
         let mut out: Vec<_> = out.map(str::to_owned).collect();
         out.sort_unstable();
         out
@@ -55,9 +51,11 @@ impl Balance {
         }
     }
 
+    /// Those that another one can stand in for.
     fn checked(&self) -> Vec<Arc<Member>> {
         let members = self.members.read().unwrap_or_else(PoisonError::into_inner);
-        members.several().cloned().collect()
+        let near = members.of_bots_with(if self.far.is_empty() { 2 } else { 1 });
+        near.chain(&self.far).cloned().collect()
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Seen {
     pub(crate) trouble: Trouble,
     /// Visitors' requests: method, path, the id in the gate's header, and the body's length.
     pub(crate) asked: Vec<(Method, String, Option<String>, usize)>,
+    /// For whom the last request was, as the gate says.
+    pub(crate) forwarded: Option<String>,
     conversations: HashSet<String>,
 }
 
@@ -95,6 +97,11 @@ impl Bot {
     /// The last request.
     pub(crate) fn last(&self) -> (Method, String, Option<String>, usize) {
         self.seen.lock().unwrap().asked.last().unwrap().clone()
+    }
+
+    /// For whom it was asked last.
+    pub(crate) fn forwarded(&self) -> Option<String> {
+        self.seen.lock().unwrap().forwarded.clone()
     }
 
     /// Forgets what it was asked.
@@ -160,6 +167,8 @@ async fn answer(
     let trouble = {
         let mut seen = seen.lock().unwrap();
         if !is_check {
+            let forwarded = parts.headers.get("forwarded");
+            seen.forwarded = forwarded.map(|value| value.to_str().unwrap().to_owned());
             seen.asked.push((
                 parts.method.clone(),
                 path.clone(),

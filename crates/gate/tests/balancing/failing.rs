@@ -24,8 +24,8 @@ async fn one_each(visitor: &Visitor, bots: [&Bot; 2]) -> [String; 2] {
 
 #[test]
 fn who_is_killed_takes_its_conversations_away_and_brings_them_back() {
-    with_gate(async |folder, visitor| {
-        let [well, mut killed] = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let [well, mut killed] = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let [kept, lost] = one_each(&visitor, [&well, &killed]).await;
         let message = |id: &str| format!("{}/messages", path(id));
         let mut kept_stream = visitor.open(Method::POST, &message(&kept), "{}").await;
@@ -79,8 +79,8 @@ fn who_is_killed_takes_its_conversations_away_and_brings_them_back() {
 
 #[test]
 fn who_hangs_holds_up_nobody_for_long_and_nobody_at_all_once_it_was_noticed() {
-    with_gate(async |folder, visitor| {
-        let [well, hung] = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let [well, hung] = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let [kept, lost] = one_each(&visitor, [&well, &hung]).await;
         hung.set(Trouble::Hung);
         let begun = Instant::now();
@@ -121,8 +121,8 @@ fn who_hangs_holds_up_nobody_for_long_and_nobody_at_all_once_it_was_noticed() {
 
 #[test]
 fn who_says_that_it_is_not_well_gets_nothing_and_the_last_one_all_the_same() {
-    with_gate(async |folder, visitor| {
-        let [first, second] = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let [first, second] = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let [_, lost] = one_each(&visitor, [&first, &second]).await;
         second.set(Trouble::Unwell);
         until("the second is out", async || {
@@ -148,8 +148,8 @@ fn who_says_that_it_is_not_well_gets_nothing_and_the_last_one_all_the_same() {
 
 #[test]
 fn nothing_that_may_have_been_done_is_done_again() {
-    with_gate(async |folder, visitor| {
-        let bots = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let [first, second] = one_each(&visitor, [&bots[0], &bots[1]]).await;
         for bot in &bots {
             bot.set(Trouble::Breaks);
@@ -184,8 +184,8 @@ fn nothing_that_may_have_been_done_is_done_again() {
 
 #[test]
 fn who_leaves_ends_what_it_has_begun_and_gets_nothing_new() {
-    with_gate(async |folder, visitor| {
-        let [stays, leaves] = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let [stays, leaves] = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let [_, id] = one_each(&visitor, [&stays, &leaves]).await;
         let path_of_message = format!("{}/messages", path(&id));
         let mut stream = visitor.open(Method::POST, &path_of_message, "{}").await;

@@ -13,8 +13,8 @@ const CONVERSATIONS: usize = 48;
 
 #[test]
 fn a_conversation_stays_with_the_instance_that_it_began_at() {
-    with_gate(async |folder, visitor| {
-        let bots = started(&folder, &visitor, ["shop", "shop.2", "shop.3"]).await;
+    with_gate(async |stand, visitor| {
+        let bots = started(&stand, &visitor, ["shop", "shop.2", "shop.3"]).await;
         let mut ids = BTreeSet::new();
         for _ in 0..CONVERSATIONS {
             ids.insert(visitor.begin().await);
@@ -39,13 +39,13 @@ fn a_conversation_stays_with_the_instance_that_it_began_at() {
 
 #[test]
 fn conversations_are_found_after_an_instance_was_added() {
-    with_gate(async |folder, visitor| {
-        let [first, second] = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let [first, second] = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let mut ids = Vec::new();
         for _ in 0..CONVERSATIONS {
             ids.push(visitor.begin().await);
         }
-        let third = Bot::start(folder.path(), "shop.3");
+        let third = Bot::start(stand.sockets.path(), "shop.3");
         until("the third gets conversations", async || {
             visitor.begin().await;
             third.count(&Method::POST) > 0
@@ -80,8 +80,8 @@ fn conversations_are_found_after_an_instance_was_added() {
 
 #[test]
 fn a_bot_with_one_instance_makes_its_ids_itself() {
-    with_gate(async |folder, visitor| {
-        let bot = Bot::start(folder.path(), "shop");
+    with_gate(async |stand, visitor| {
+        let bot = Bot::start(stand.sockets.path(), "shop");
         visitor.begin().await;
         let (_, _, header, _) = bot.last();
         assert_eq!(
@@ -95,8 +95,8 @@ fn a_bot_with_one_instance_makes_its_ids_itself() {
 
 #[test]
 fn what_anybody_can_answer_is_asked_in_turn() {
-    with_gate(async |folder, visitor| {
-        let bots = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
         for _ in 0..8 {
             assert_eq!(visitor.get("/b/shop/v1/bot").await.status, StatusCode::OK);
         }
@@ -110,8 +110,8 @@ fn a_body_that_is_too_long_reaches_nobody() {
         Ok(text) => text,
         Err(_) => "",
     };
-    with_gate(async |folder, visitor| {
-        let bots = started(&folder, &visitor, ["shop", "shop.2"]).await;
+    with_gate(async |stand, visitor| {
+        let bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
         let path = "/b/shop/v1/conversations";
         let said = visitor.ask(Method::POST, path, LONG).await;
         assert_eq!(said.status, StatusCode::PAYLOAD_TOO_LARGE);

@@ -2,11 +2,10 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use casemate_gate::{Config, Edge};
+use casemate_gate::{Config, Edge, PeerSources};
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
@@ -116,11 +115,11 @@ impl Visitor {
 
 /// Starts instances, and waits until the gate knows them.
 pub(crate) async fn started<const N: usize>(
-    folder: &Folder,
+    stand: &Stand,
     visitor: &Visitor,
     names: [&str; N],
 ) -> [Bot; N] {
-    let bots = names.map(|name| Bot::start(folder.path(), name));
+    let bots = names.map(|name| Bot::start(stand.sockets.path(), name));
     until("the gate knows all", async || {
         let said = visitor.get("/b/shop/v1/bot").await;
         said.status == StatusCode::OK && bots.iter().all(|bot| bot.count(&Method::GET) > 0)
@@ -147,51 +146,118 @@ pub(crate) async fn until<F: Future<Output = bool>>(what: &str, is_so: impl Fn()
     assert!(waited.await.is_ok(), "{what}");
 }
 
-/// Runs a gate, and `test` beside it, unconfined: with the folder for bots' sockets, and a visitor.
-pub(crate) fn with_gate<F, Fut>(test: F)
+/// A gate before it is started.
+pub(crate) struct Stand {
+    pub(crate) settings: String,
+    pub(crate) sockets: Folder,
+    /// Its credentials, the authority of its peers as `peers.pem`, and the dialer's socket as `dialer.sock`.
+    pub(crate) granted: Folder,
+    certificate: CertificateDer<'static>,
+    front: Option<std::net::TcpListener>,
+    address: SocketAddr,
+    door: Option<std::net::TcpListener>,
+    /// Where other appliances come in.
+    pub(crate) door_address: SocketAddr,
+    /// Ends it.
+    pub(crate) drain: CancellationToken,
+}
+
+impl Stand {
+    pub(crate) fn new(settings: &str) -> Self {
+        let granted = Folder::new();
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let pem = format!("{}{}", made.signing_key.serialize_pem(), made.cert.pem());
+        granted.file("tls", pem);
+        let ((front, address), (door, door_address)) = (listener(), listener());
+        Self {
+            settings: settings.to_owned(),
+            sockets: Folder::new(),
+            granted,
+            certificate: made.cert.der().clone(),
+            front: Some(front),
+            address,
+            door: Some(door),
+            door_address,
+            drain: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) async fn visitor(&self) -> Visitor {
+        Visitor::of(self.address, self.certificate.clone()).await
+    }
+
+    fn serve(&self, front: std::net::TcpListener, door: std::net::TcpListener) {
+        let config: Config = daemon::parse(&format!("{QUICK}{}", self.settings)).unwrap();
+        config.check().unwrap();
+        let (sockets, granted) = (self.sockets.path(), self.granted.path());
+        // What the unit grants, for these folders.
+        let plan = Plan::new()
+            .read(granted)
+            .connect(granted)
+            .read(sockets)
+            .connect(sockets);
+        confined_with(&plan, async move |confined| {
+            let credentials = Credentials::in_directory(granted);
+            let (authority, dialer) = (granted.join("peers.pem"), granted.join("dialer.sock"));
+            let peers = PeerSources::new(&credentials, authority, dialer);
+            let edge = Edge::new(&credentials, sockets, config).unwrap();
+            let edge = edge.beside(&peers);
+            let listen = |listener| vec![TcpListener::from_std(listener).unwrap()];
+            tokio::join!(
+                edge.door()
+                    .serve(&confined, listen(door), self.drain.clone()),
+                edge.serve(&confined, listen(front), self.drain.clone()),
+            );
+        });
+    }
+}
+
+fn listener() -> (std::net::TcpListener, SocketAddr) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// Runs gates, each on a confined thread of its own, and `test` beside them, unconfined.
+pub(crate) fn run<F, Fut, const N: usize>(mut stands: [Stand; N], test: F)
 where
-    F: FnOnce(Folder, Visitor) -> Fut,
+    F: FnOnce([Arc<Stand>; N]) -> Fut,
     Fut: Future<Output = ()>,
 {
-    let (sockets, credentials) = (Folder::new(), Folder::new());
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let pem = format!("{}{}", made.signing_key.serialize_pem(), made.cert.pem());
-    credentials.file("tls", pem);
-    let front = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    front.set_nonblocking(true).unwrap();
-    let address = front.local_addr().unwrap();
-    let drain = CancellationToken::new();
+    let mut listeners = Vec::new();
+    for stand in &mut stands {
+        listeners.push((stand.front.take().unwrap(), stand.door.take().unwrap()));
+    }
+    let stands = stands.map(Arc::new);
     std::thread::scope(|scope| {
-        let served = drain.clone();
-        let (path, credentials) = (sockets.path().to_owned(), credentials.path());
-        scope.spawn(move || serve(&path, credentials, front, served));
-        let stop = drain.clone().drop_guard();
+        let mut stop = Vec::new();
+        for (stand, (front, door)) in stands.iter().zip(listeners) {
+            stop.push(stand.drain.clone().drop_guard());
+            scope.spawn(move || stand.serve(front, door));
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(async {
-            let visitor = Visitor::of(address, made.cert.der().clone()).await;
-            let test = test(sockets, visitor);
-            tokio::time::timeout(PATIENCE, test).await.unwrap();
-        });
+        let test = async {
+            tokio::time::timeout(PATIENCE, test(stands.clone()))
+                .await
+                .unwrap()
+        };
+        runtime.block_on(test);
         drop(stop);
     });
 }
 
-fn serve(
-    sockets: &Path,
-    credentials: &Path,
-    front: std::net::TcpListener,
-    drain: CancellationToken,
-) {
-    let config: Config = daemon::parse(QUICK).unwrap();
-    config.check().unwrap();
-    // What the unit grants, for these folders.
-    let plan = Plan::new().read(credentials).read(sockets).connect(sockets);
-    confined_with(&plan, async move |confined| {
-        let edge = Edge::new(&Credentials::in_directory(credentials), sockets, config).unwrap();
-        let listeners = vec![TcpListener::from_std(front).unwrap()];
-        edge.serve(&confined, listeners, drain).await;
+/// Runs one gate, and `test` beside it.
+pub(crate) fn with_gate<F, Fut>(test: F)
+where
+    F: FnOnce(Arc<Stand>, Visitor) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    run([Stand::new("")], async move |[stand]| {
+        let visitor = stand.visitor().await;
+        test(stand, visitor).await;
     });
 }
