@@ -13,6 +13,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use ipc::{Body, BodyError, Client, ClientError};
+use tokio::sync::Semaphore;
 
 use crate::balance::{AWAY, Asked, Balance, Behind, CONVERSATION, Seat};
 use crate::client::forwarded;
@@ -22,6 +23,10 @@ use crate::{Config, Route, headers, route};
 /// Longest body of a visitor's request, in bytes. A bot takes 64 KiB at most, and
 /// the widget sends less.
 pub(crate) const BODY_BYTES: usize = 64 * 1024;
+
+/// How much of visitors' bodies is kept at once, in KiB, where there are several members: a body is sent again to the
+/// next one. The unit's `MemoryMax=` has room for it.
+const KEPT_KIB: usize = 32 * 1024;
 
 /// How much of a body that is refused is read all the same, in bytes.
 const DISCARD_BYTES: usize = 4 * 1024 * 1024;
@@ -37,6 +42,8 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
 pub(crate) struct Bots {
     balance: Balance,
     answer_time: Duration,
+    /// Room for bodies that are kept until somebody has answered, in KiB.
+    room: Semaphore,
 }
 
 impl Bots {
@@ -45,6 +52,7 @@ impl Bots {
         Self {
             balance: Balance::new(sockets.into(), config, peers),
             answer_time: config.answer_time(),
+            room: Semaphore::new(KEPT_KIB),
         }
     }
 
@@ -152,6 +160,15 @@ impl Bots {
         visitor: IpAddr,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let most = body.size_hint().upper().unwrap_or(BODY_BYTES as u64);
+        let kib = most.min(BODY_BYTES as u64).div_ceil(1024);
+        let room = self
+            .room
+            .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
+        let Ok(_room) = room else {
+            tracing::warn!(%bot, "a visitor was told that the assistant is away: {KEPT_KIB} KiB of requests wait for answers");
+            return away(StatusCode::SERVICE_UNAVAILABLE);
+        };
         let body = match whole(body, visitor).await {
             Ok(body) => body,
             Err(refusal) => return refusal,

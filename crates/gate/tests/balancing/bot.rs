@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Channel, Full};
+use http_body_util::{BodyExt as _, Channel};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -225,11 +225,11 @@ fn events(name: &str) -> Response<Body> {
 }
 
 /// A visitor's request for a bot.
-pub(crate) fn ask(method: Method, path: &str, body: &'static str) -> Request<Full<Bytes>> {
+pub(crate) fn ask(method: Method, path: &str, body: &'static str) -> Request<Body> {
     Request::builder()
         .method(method)
         .uri(format!("https://localhost{path}"))
         .header("casemate-conversation", "ffffffffffffffffffffffffffffffff")
-        .body(Full::from(body))
+        .body(ipc::full(body))
         .unwrap()
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 
@@ -177,6 +179,44 @@ fn nothing_that_may_have_been_done_is_done_again() {
         bots[0].set(Trouble::None);
         until("the other answers in its place", async || {
             visitor.get("/b/shop/v1/bot").await.status == StatusCode::OK
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_is_kept_of_requests_has_a_bound() {
+    with_gate(async |stand, visitor| {
+        let _bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
+        // 32 MiB are kept: so many of the longest.
+        let (most, each) = (512, 64 * 1024);
+        let mut visitors = Vec::new();
+        // No more streams than this are open on one connection.
+        for _ in 0..most / 64 {
+            visitors.push(stand.visitor().await);
+        }
+        let mut promised = FuturesUnordered::new();
+        for visitor in visitors
+            .iter()
+            .flat_map(|visitor| std::iter::repeat_n(visitor, 64))
+        {
+            promised.push(visitor.promise("/b/shop/v1/conversations", each));
+        }
+        // None of them is answered while its body may come.
+        let answered = tokio::time::timeout(Duration::from_secs(2), promised.next()).await;
+        assert!(answered.is_err(), "{answered:?}");
+        let said = visitor
+            .ask(Method::POST, "/b/shop/v1/conversations", "{}")
+            .await;
+        assert_eq!(said.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(said.retry_after.is_some());
+        assert_eq!(visitor.get("/b/shop/v1/bot").await.status, StatusCode::OK);
+        drop(promised);
+        until("there is room again", async || {
+            let said = visitor
+                .ask(Method::POST, "/b/shop/v1/conversations", "{}")
+                .await;
+            said.status == StatusCode::CREATED
         })
         .await;
     });

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use casemate_gate::{Config, Edge, PeerSources};
 use http::{Method, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -41,7 +41,7 @@ exempt = [\"127.0.0.0/8\"]
 
 /// The gate as a visitor sees it.
 pub(crate) struct Visitor {
-    send: SendRequest<Full<Bytes>>,
+    send: SendRequest<ipc::Body>,
 }
 
 /// An answer that was read to its end.
@@ -82,6 +82,16 @@ impl Visitor {
     ) -> Response<Incoming> {
         let mut send = self.send.clone();
         send.send_request(ask(method, path, body)).await.unwrap()
+    }
+
+    /// The answer's status to a question whose body was announced and never comes.
+    pub(crate) async fn promise(&self, path: &str, bytes: usize) -> StatusCode {
+        let (_never, body) = ipc::stream(1);
+        let mut request = ask(Method::POST, path, "").map(|_| body);
+        let headers = request.headers_mut();
+        headers.insert("content-length", bytes.to_string().parse().unwrap());
+        let mut send = self.send.clone();
+        send.send_request(request).await.unwrap().status()
     }
 
     /// The whole answer.
