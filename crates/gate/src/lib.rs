@@ -1,7 +1,9 @@
 //! The gate terminates TLS 1.3 and hands each request to the bot that its path
-//! names. It parses hostile bytes, so it can open nothing: its listening socket
-//! is inherited, and of Unix sockets it sees the bots' alone. Of files it reads the
-//! certificates and the answers to authorities' challenges.
+//! names: of a bot with several instances, to the one that has the conversation, here or
+//! on another appliance. It parses hostile bytes, so it can open nothing: its listening
+//! sockets are inherited, and of Unix sockets it sees the bots' and its own one of the
+//! dialer, which connects it to the appliances that are declared and to nothing else. Of
+//! files it reads the certificates and the answers to authorities' challenges.
 
 mod access;
 mod admit;

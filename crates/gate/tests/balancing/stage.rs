@@ -213,11 +213,12 @@ impl Stand {
             let edge = Edge::new(&credentials, sockets, config).unwrap();
             let edge = edge.beside(&peers);
             let listen = |listener| vec![TcpListener::from_std(listener).unwrap()];
-            tokio::join!(
+            let ((), served) = tokio::join!(
                 edge.door()
                     .serve(&confined, listen(door), self.drain.clone()),
                 edge.serve(&confined, listen(front), self.drain.clone()),
             );
+            served.unwrap();
         });
     }
 }
