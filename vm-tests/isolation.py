@@ -113,6 +113,7 @@ TARGETS = {
         "/run/casemate/chat-operator/other.sock",
         "/run/casemate/llm/llm.sock",
         "/run/casemate/dialer/llm/dialer.sock",
+        "/run/casemate/dialer/gate/dialer.sock",
     ],
     "abstract_socket": "casemate-proof",
 }

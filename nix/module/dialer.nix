@@ -49,7 +49,8 @@ in
       description = ''
         The contents of {file}`/etc/casemate/dialer.toml`, checked by dialer itself: which unit may reach which host.
         Providers in {option}`services.casemate.llm.settings` that are on HTTPS need no entry, nor does the directory
-        in {option}`services.casemate.certs.settings`.
+        in {option}`services.casemate.certs.settings`. Other appliances do, with `unit = "gate"`, since they are in a
+        private network as a rule.
       '';
     };
   };
@@ -59,6 +60,7 @@ in
     users.groups.casemate-to-dialer = { };
     systemd.services.casemate-dialer = dropIn.service [ file ] // dropIn.wanted "multi-user.target";
     systemd.sockets.casemate-dialer-certs = dropIn.wanted "sockets.target";
+    systemd.sockets.casemate-dialer-gate = dropIn.wanted "sockets.target";
     systemd.sockets.casemate-dialer-llm = dropIn.wanted "sockets.target";
   };
 }

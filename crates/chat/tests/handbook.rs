@@ -13,7 +13,7 @@ use chat_api::{Language, MediaType};
 const FIRST_PERCENT: usize = 80;
 
 /// Questions as operators ask them, in other words than the headings', and the document that answers.
-const QUESTIONS: [(&str, &str); 24] = [
+const QUESTIONS: [(&str, &str); 26] = [
     (
         "How do I get the chat onto my web page?",
         "embed-the-widget.md",
@@ -74,6 +74,14 @@ const QUESTIONS: [(&str, &str); 24] = [
     ("Our provider key leaked, what now?", "incident-response.md"),
     ("A service keeps restarting", "incident-response.md"),
     ("How do I upgrade to the newest version?", "updates.md"),
+    (
+        "Can two machines share the visitors of a bot?",
+        "several-appliances.md",
+    ),
+    (
+        "Which port do appliances use between one another?",
+        "several-appliances.md",
+    ),
 ];
 
 fn handbook(words: &Words) -> Index {

@@ -21,7 +21,7 @@ mod start;
 
 pub use config::{CONFIG_BYTES, ConfigError, parse, read};
 pub use folder::{FolderError, runtime_folder};
-pub use notify::Ready;
+pub use notify::{Ready, say};
 pub use reload::{Reload, Reloading, Reloads};
 pub use service::{BoxError, ConfigFile, Job, Service, Start};
 pub use sockets::{SocketError, Sockets, opened};

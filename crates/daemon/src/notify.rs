@@ -33,6 +33,11 @@ impl Ready {
     }
 }
 
+/// Changes the status line that [`Ready::notify`] gave, for `systemctl status`.
+pub fn say(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
 pub(crate) fn tell(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::warn!(

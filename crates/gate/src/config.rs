@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{access, client, limits};
+use crate::{access, balance, client, limits, peers};
 
 pub(crate) use tls::Tls;
 
@@ -46,6 +46,12 @@ pub struct Config {
     pub log: access::Settings,
     /// How connections are encrypted.
     pub tls: Tls,
+    /// How it is found out which instances of a bot answer.
+    pub balance: balance::Settings,
+    /// This appliance, where others serve the same bots.
+    pub appliance: peers::Own,
+    /// The others.
+    pub appliances: Vec<peers::Other>,
     /// For which hosts requests are taken, and where those lead that are not encrypted.
     pub http: Http,
 }
@@ -61,6 +67,9 @@ impl Default for Config {
             proxies: client::Settings::default(),
             log: access::Settings::default(),
             tls: Tls::default(),
+            balance: balance::Settings::default(),
+            appliance: peers::Own::default(),
+            appliances: Vec::new(),
             http: Http::default(),
         }
     }
@@ -94,6 +103,8 @@ impl Config {
         self.proxies.check()?;
         self.log.check()?;
         self.tls.check()?;
+        self.balance.check()?;
+        peers::check(&self.appliance, &self.appliances)?;
         self.http.check()
     }
 

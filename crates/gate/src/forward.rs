@@ -1,24 +1,32 @@
 //! Hands a request to its bot and the answer back to its visitor.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chat_api::BotName;
+use chat_api::limits::REQUEST_TIME;
 use http::header::{self, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use ipc::{Body, Client, ClientError};
+use ipc::{Body, BodyError, Client, ClientError};
+use tokio::sync::Semaphore;
 
+use crate::balance::{AWAY, Asked, Balance, Behind, CONVERSATION, Seat};
+use crate::client::forwarded;
+use crate::peers::Peer;
 use crate::{Config, Route, headers, route};
 
 /// Longest body of a visitor's request, in bytes. A bot takes 64 KiB at most, and
 /// the widget sends less.
 pub(crate) const BODY_BYTES: usize = 64 * 1024;
+
+/// How much of visitors' bodies is kept at once, in KiB, where there are several members: a body is sent again to the
+/// next one. The unit's `MemoryMax=` has room for it.
+const KEPT_KIB: usize = 32 * 1024;
 
 /// How much of a body that is refused is read all the same, in bytes.
 const DISCARD_BYTES: usize = 4 * 1024 * 1024;
@@ -26,27 +34,43 @@ const DISCARD_BYTES: usize = 4 * 1024 * 1024;
 /// How long that may take.
 const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Bots whose connections are remembered. A machine has fewer; names that lead
-/// to no bot are never remembered.
-const CLIENTS_MAX: usize = 1024;
-
 /// What a client is told to wait before it tries again, in seconds.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("2");
 
 /// The bots behind the gate.
 #[derive(Debug)]
 pub(crate) struct Bots {
-    sockets: PathBuf,
+    balance: Balance,
     answer_time: Duration,
-    clients: Mutex<HashMap<BotName, Client>>,
+    /// Room for bodies that are kept until somebody has answered, in KiB.
+    room: Semaphore,
 }
 
 impl Bots {
-    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config) -> Self {
+    /// Those whose sockets are in a folder, and those of other appliances.
+    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config, peers: Vec<Peer>) -> Self {
         Self {
-            sockets: sockets.into(),
+            balance: Balance::new(sockets.into(), config, peers),
             answer_time: config.answer_time(),
-            clients: Mutex::default(),
+            room: Semaphore::new(KEPT_KIB),
+        }
+    }
+
+    /// Checks, for as long as it runs, which of them answer.
+    pub(crate) async fn watch(&self) {
+        self.balance.watch().await;
+    }
+
+    /// Waits until somebody goes out or comes back.
+    pub(crate) async fn changed(&self) {
+        self.balance.changed().await;
+    }
+
+    /// Who does not answer, for `systemctl status`; nothing where all do.
+    pub(crate) fn status(&self) -> String {
+        match self.balance.out() {
+            out if out.is_empty() => String::new(),
+            out => format!("; no answer from {}", out.join(", ")),
         }
     }
 
@@ -71,11 +95,9 @@ impl Bots {
             Route::Bot(bot, rest) => match below(rest, query.as_deref()) {
                 Some(uri) => {
                     headers::to_service(&mut parts.headers, client);
-                    let mut forwarded = Request::new(bounded(body));
-                    *forwarded.method_mut() = parts.method;
-                    *forwarded.uri_mut() = uri;
-                    *forwarded.headers_mut() = parts.headers;
-                    self.forward(&bot, forwarded, client).await
+                    parts.uri = uri;
+                    self.forward(&bot, Request::from_parts(parts, body), client)
+                        .await
                 }
                 None => ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read."),
             },
@@ -84,22 +106,98 @@ impl Bots {
         response
     }
 
+    /// Answers one request that another appliance hands on: from this one's own instances alone. It was found fit, and
+    /// within its visitor's limits, where he came in.
+    pub(crate) async fn answer_peer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        // It writes one line of one element, in which the visitor is.
+        let line = parts.headers.get(header::FORWARDED);
+        let visitor = line.and_then(|line| forwarded::hops(line.as_bytes()).next()?);
+        let query = parts.uri.query().map(str::to_owned);
+        let (Some(visitor), Route::Bot(bot, rest)) = (visitor, route(parts.uri.path())) else {
+            let detail = "This is not as one appliance asks another.";
+            return ipc::problem(StatusCode::BAD_REQUEST, detail);
+        };
+        let Some(uri) = below(rest, query.as_deref()) else {
+            return ipc::problem(StatusCode::BAD_REQUEST, "The address cannot be read.");
+        };
+        let seats = self.balance.near(&bot);
+        if seats.is_empty() {
+            let detail = "There is no such assistant on this appliance.";
+            return ipc::problem(StatusCode::MISDIRECTED_REQUEST, detail);
+        }
+        let id = parts.headers.remove(CONVERSATION);
+        headers::to_service(&mut parts.headers, visitor);
+        parts.headers.extend(id.map(|id| (CONVERSATION, id)));
+        parts.uri = uri;
+        let request = Request::from_parts(parts, body);
+        let mut response = self.spread(&bot, &seats, request, visitor).await;
+        headers::strip(response.headers_mut());
+        response
+    }
+
     async fn forward(
         &self,
         bot: &BotName,
-        request: Request<Body>,
+        request: Request<Incoming>,
         visitor: IpAddr,
     ) -> Response<Body> {
-        let client = self.client(bot);
-        let sent = tokio::time::timeout(self.answer_time, client.send(request)).await;
-        match sent {
-            Ok(Ok(response)) => {
-                self.remember(bot, client);
-                response.map(|body| body.map_err(Into::into).boxed_unsync())
+        match self.balance.behind(bot) {
+            Behind::One(client) => self.hand_on(bot, &client, request, visitor).await,
+            Behind::Several(seats) => {
+                let mut response = self.spread(bot, &seats, request, visitor).await;
+                response.headers_mut().remove(AWAY);
+                response
             }
-            Ok(Err(ClientError::Absent(..))) => {
-                ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
-            }
+        }
+    }
+
+    async fn spread(
+        &self,
+        bot: &BotName,
+        seats: &[Seat],
+        request: Request<Incoming>,
+        visitor: IpAddr,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let most = body.size_hint().upper().unwrap_or(BODY_BYTES as u64);
+        let kib = most.min(BODY_BYTES as u64).div_ceil(1024);
+        let room = self
+            .room
+            .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
+        let Ok(_room) = room else {
+            tracing::warn!(%bot, "a visitor was told that the assistant is away: {KEPT_KIB} KiB of requests wait for answers");
+            return away(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let body = match whole(body, visitor).await {
+            Ok(body) => body,
+            Err(refusal) => return refusal,
+        };
+        let asked = Asked {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body,
+        };
+        self.balance.spread(bot, seats, asked).await
+    }
+
+    /// Hands a request to the one member that there is, as it comes.
+    async fn hand_on(
+        &self,
+        bot: &BotName,
+        client: &Client,
+        request: Request<Incoming>,
+        visitor: IpAddr,
+    ) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let mut forwarded = Request::new(bounded(body));
+        *forwarded.method_mut() = parts.method;
+        *forwarded.uri_mut() = parts.uri;
+        *forwarded.headers_mut() = parts.headers;
+        match tokio::time::timeout(self.answer_time, client.send(forwarded)).await {
+            Ok(Ok(response)) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+            Ok(Err(ClientError::Absent(..))) => no_such_assistant(),
             Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(visitor),
             Ok(Err(error)) => {
                 tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
@@ -112,19 +210,18 @@ impl Bots {
             }
         }
     }
+}
 
-    fn client(&self, bot: &BotName) -> Client {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = clients.get(bot).cloned();
-        known.unwrap_or_else(|| Client::new(self.sockets.join(format!("{bot}.sock"))))
+/// All of a visitor's body, or what he is told in its place: the same as a bot says that takes it as it comes.
+async fn whole(body: Incoming, visitor: IpAddr) -> Result<Bytes, Response<Body>> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
     }
-
-    fn remember(&self, bot: &BotName, client: Client) {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() < CLIENTS_MAX && !clients.contains_key(bot) {
-            clients.insert(bot.clone(), client);
-        }
-    }
+    let read = ipc::read_body(bounded(body), BODY_BYTES, REQUEST_TIME).await;
+    read.map_err(|error| match error {
+        BodyError::TooLarge(_) => too_large(visitor),
+        error => error.response(),
+    })
 }
 
 /// A body whose length the visitor did not tell. The bot refuses it by the same
@@ -143,7 +240,7 @@ async fn discard(mut body: Incoming) {
     let read = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, bytes::Bytes::len);
+            bytes += frame.data_ref().map_or(0, Bytes::len);
             if bytes > DISCARD_BYTES {
                 break;
             }
@@ -196,7 +293,11 @@ fn too_large(client: IpAddr) -> Response<Body> {
     response
 }
 
-fn away(status: StatusCode) -> Response<Body> {
+pub(crate) fn no_such_assistant() -> Response<Body> {
+    ipc::problem(StatusCode::NOT_FOUND, "There is no such assistant here.")
+}
+
+pub(crate) fn away(status: StatusCode) -> Response<Body> {
     let detail = "The assistant is away for a moment. Please try again.";
     let mut response = ipc::problem(status, detail);
     response

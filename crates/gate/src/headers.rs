@@ -9,7 +9,7 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 
 /// Headers for one hop (RFC 9110, section 7.6.1) and those by which a visitor
 /// could speak in the gate's name.
-const NOT_FORWARDED: [HeaderName; 16] = [
+const NOT_FORWARDED: [HeaderName; 17] = [
     header::CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
@@ -18,6 +18,7 @@ const NOT_FORWARDED: [HeaderName; 16] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::FORWARDED,
+    HeaderName::from_static(chat_api::CONVERSATION_HEADER),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("x-forwarded-for"),
@@ -112,7 +113,8 @@ pub(crate) fn is_domain(request: &http::request::Parts) -> bool {
     })
 }
 
-fn strip(headers: &mut HeaderMap) {
+/// Removes what is for one hop, and what speaks in the gate's name.
+pub(crate) fn strip(headers: &mut HeaderMap) {
     // What `Connection` names is for this hop too.
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -146,6 +148,7 @@ mod tests {
         headers.insert("x-forwarded-for", HeaderValue::from_static("1.2.3.4"));
         headers.insert("forwarded", HeaderValue::from_static("for=1.2.3.4"));
         headers.insert("x-request-id", HeaderValue::from_static("abc"));
+        headers.insert("casemate-conversation", HeaderValue::from_static("0"));
         headers.insert("cf-connecting-ip", HeaderValue::from_static("1.2.3.4"));
         headers.insert("connection", HeaderValue::from_static("close, X-Secret"));
         headers.insert("x-secret", HeaderValue::from_static("for one hop"));

@@ -29,11 +29,11 @@ use crate::workers::Workers;
 use crate::{Config, Edge, admit, descriptors, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long answers under way may take after the gate was told to stop; shorter
 /// than the unit's `TimeoutStopSec=`.
-const DRAIN_TIME: Duration = Duration::from_secs(20);
+pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(20);
 
 /// How much hyper reads ahead on an HTTP/1.1 connection, in bytes: more than the longest head, so that
 /// it is the guard that refuses one.
@@ -41,7 +41,7 @@ const BUFFER_BYTES: usize = 2 * strict::HEAD_BYTES;
 
 /// How long streams of events may go on after the gate was told to stop; what is left
 /// of [`DRAIN_TIME`] is for sending what was said.
-const STREAMS_TIME: Duration = Duration::from_secs(15);
+pub(crate) const STREAMS_TIME: Duration = Duration::from_secs(15);
 
 /// How long a connection on which nothing is asked may ask after the gate was told to
 /// stop: browsers open some for later and keep others, and what a visitor asks while his
@@ -72,7 +72,7 @@ struct Shared {
     http2: Http,
     handshake_time: Duration,
     head_time: Duration,
-    bots: Bots,
+    bots: Arc<Bots>,
     desk: Desk,
     hosts: Hosts,
     /// Connections that are served at once.

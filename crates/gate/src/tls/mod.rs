@@ -18,11 +18,15 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::UnixTime;
 
+pub(crate) use certificates::warning;
+pub(crate) use folder::bounded;
 pub(crate) use name::{Host, Pattern};
+pub(crate) use pair::Pair;
+pub(crate) use settings::provider;
 pub use sources::Sources;
 
 use crate::{Error, config};
-use certificates::{Certificates, renewed, warning};
+use certificates::{Certificates, renewed};
 
 /// The protocol of the TLS-ALPN-01 challenge (RFC 8737, section 6.2).
 const ACME: &[u8] = b"acme-tls/1";
@@ -42,7 +46,7 @@ impl Tls {
     /// # Errors
     /// When none can be used, or the authority of visitors' certificates can't.
     pub(crate) fn new(sources: Sources, config: &config::Tls) -> Result<Self, Error> {
-        let provider = Arc::new(settings::provider());
+        let provider = Arc::new(provider());
         let (certificates, troubles) = renewed(sources.read()?, None, &provider);
         for trouble in troubles {
             tracing::error!("{trouble}");

@@ -27,7 +27,7 @@ const TICKETS: usize = 2;
 
 /// Ciphers with keys of 256 bits, and key agreement that a quantum computer does not
 /// undo, or, for those who cannot, X25519.
-pub(super) fn provider() -> CryptoProvider {
+pub(crate) fn provider() -> CryptoProvider {
     CryptoProvider {
         cipher_suites: vec![
             cipher_suite::TLS13_AES_256_GCM_SHA384,
