@@ -14,6 +14,12 @@ UNITS: dict[str, set[str]] = {
         "list /var/lib/casemate/bots",
         "read /var/lib/casemate/bots/other.toml",
     },
+    # an instance of the bot whose store, anchor, key and sockets are the foreign ones: what is its sibling's is foreign too
+    "casemate-chat@other.2.service": {
+        "list /var/lib/casemate/bots",
+        "read /var/lib/casemate/bots/other.toml",
+    },
+    "casemate-fill@other.2.service": set(),
     "casemate-llm.service": set(),
     "casemate-dialer.service": {
         # RestrictAddressFamilies= knows no protocols
@@ -188,8 +194,8 @@ machine.wait_for_open_port(443)
 container = "nspawn" in machine.succeed("systemd-detect-virt --container || true")
 
 with subtest("two bots, so that one's files are foreign to the other"):
-    for bot in ("demo", "other"):
-        machine.succeed(f"casemate bot add {bot} --title {bot.capitalize()}")
+    for bot, number in (("demo", 1), ("other", 2)):
+        machine.succeed(f"casemate bot add {bot} --title {bot.capitalize()} --instances {number}")
         machine.wait_for_unit(f"casemate-chat@{bot}.socket")
         machine.succeed(f"systemctl start casemate-chat@{bot}.service")
     machine.wait_for_file(f"{FOREIGN_STORE}/chat.redb")
