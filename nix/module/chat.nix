@@ -24,8 +24,6 @@ in
   config = lib.mkIf cfg.enable {
     users.groups.casemate-to-chat = { };
     # A bot whose file has changed restarts, and no other.
-    systemd.services = builtins.listToAttrs (
-      builtins.concatLists (lib.mapAttrsToList units cfg.bots)
-    );
+    systemd.services = builtins.listToAttrs (builtins.concatLists (lib.mapAttrsToList units cfg.bots));
   };
 }
