@@ -5,6 +5,7 @@
   "chat"
   "counter"
   "dialer"
+  "fill"
   "gate"
   "keys"
   "llm"

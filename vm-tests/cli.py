@@ -17,7 +17,7 @@ HELP = {
     "": ("status", "bot", "knowledge", "erase", "store", "completions", "--json"),
     "status": ("service", "bot", "--json"),
     "bot": ("add", "list", "remove"),
-    "bot add": ("wait until it serves", "--title", "--file", "--provider", "--origin", "--language", "--greeting", "--preview"),
+    "bot add": ("wait until it serves", "--title", "--file", "--provider", "--origin", "--language", "--greeting", "--preview", "--instances"),
     "bot list": ("List the bots",),
     "bot remove": ("stay on disk", "--erase", "for good"),
     "knowledge": ("documents", "add", "list", "remove"),
@@ -47,6 +47,7 @@ MISSPELT = {
     "keys": ("size = 3\n", "size", None),
     "bots": ("folder = 3\n", "folder", None),
     "counter": ("index = 3\n", "index", None),
+    "fill": ("first = 3\n", "first", None),
 }
 
 # Documents by name, as bash's printf writes them, and words of the refusal where it is one.

@@ -14,6 +14,12 @@ UNITS: dict[str, set[str]] = {
         "list /var/lib/casemate/bots",
         "read /var/lib/casemate/bots/other.toml",
     },
+    # an instance of the bot whose store, anchor, key and sockets are the foreign ones: what is its sibling's is foreign too
+    "casemate-chat@other.2.service": {
+        "list /var/lib/casemate/bots",
+        "read /var/lib/casemate/bots/other.toml",
+    },
+    "casemate-fill@other.2.service": set(),
     "casemate-llm.service": set(),
     "casemate-dialer.service": {
         # RestrictAddressFamilies= knows no protocols
@@ -189,8 +195,8 @@ machine.wait_for_open_port(443)
 container = "nspawn" in machine.succeed("systemd-detect-virt --container || true")
 
 with subtest("two bots, so that one's files are foreign to the other"):
-    for bot in ("demo", "other"):
-        machine.succeed(f"casemate bot add {bot} --title {bot.capitalize()}")
+    for bot, number in (("demo", 1), ("other", 2)):
+        machine.succeed(f"casemate bot add {bot} --title {bot.capitalize()} --instances {number}")
         machine.wait_for_unit(f"casemate-chat@{bot}.socket")
         machine.succeed(f"systemctl start casemate-chat@{bot}.service")
     machine.wait_for_file(f"{FOREIGN_STORE}/chat.redb")
@@ -219,7 +225,13 @@ with subtest("control: where nothing forbids, the acts succeed"):
         t.assertLessEqual({f"{group} {target}" for target in TARGETS[targets]}, every)
     machine.log(f"{len(names(control['attempts'], 'succeeded'))} of {len(every)} acts succeed where nothing forbids")
 
+# Each start of a further instance wants this, which would call its unit and so start the proof once more.
+FILL = "casemate-fill@other.2.service"
+machine.succeed(f"systemctl mask --runtime --now {FILL}")
+
 for unit, unit_leaves in UNITS.items():
+    if unit == FILL:
+        machine.succeed(f"systemctl unmask --runtime {FILL}")
     with subtest(f"{unit}: every forbidden act is denied"):
         document = proof(unit, "--prove-confinement")
         attempts: Attempts = document["attempts"]

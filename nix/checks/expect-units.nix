@@ -32,6 +32,10 @@ let
   withBot = evaluate {
     enable = true;
     bots.shop.title = "Shop assistant";
+    bots.desk = {
+      title = "Help desk";
+      instances = 3;
+    };
   };
 
   suffixes = {
@@ -55,13 +59,33 @@ let
   wanted = lib.mapAttrs (_: unit: unit.wantedBy) (
     lib.filterAttrs (_: unit: unit.wantedBy != [ ]) (touched plain)
   );
-  # casemate-chat@shop.service comes from the file casemate-chat@.service.
+  # casemate-chat@shop.service and casemate-chat@shop.2.service come from the file casemate-chat@.service.
   file =
     name:
     let
       parts = match "([^@]+@)[^@]+([.][a-z]+)" name;
     in
     if parts == null then name else concatStringsSep "" parts;
+
+  # As the bots of `withBot` ask for.
+  instances = [
+    {
+      bot = "desk";
+      instance = "desk";
+    }
+    {
+      bot = "desk";
+      instance = "desk.2";
+    }
+    {
+      bot = "desk";
+      instance = "desk.3";
+    }
+    {
+      bot = "shop";
+      instance = "shop";
+    }
+  ];
 
   perStem = concatMap (stem: [
     (that "the stem ${stem} has no crate" (pathExists (../../crates + "/${stem}")))
@@ -100,9 +124,12 @@ perStem
   (none "groups that units name and nothing makes" (without units.groupsMade units.groupsNamed))
   (none "declared bots that keep running when their file changes" (
     filter (
-      name:
-      withBot.systemd.services."casemate-chat@${name}".restartTriggers
-      != [ withBot.environment.etc."casemate/bots/${name}.toml".source ]
-    ) (attrNames withBot.services.casemate.bots)
+      unit:
+      (withBot.systemd.services."casemate-chat@${unit.instance}".restartTriggers or [ ])
+      != [ withBot.environment.etc."casemate/bots/${unit.bot}.toml".source ]
+    ) instances
   ))
+  (same "the units of declared bots" (filter (name: match "casemate-chat@.+" name != null) (
+    attrNames withBot.systemd.services
+  )) (sorted (map (unit: "casemate-chat@${unit.instance}") instances)))
 ]

@@ -1,4 +1,4 @@
-# chat: one instance for each bot, started by what bots.nix turns on.
+# chat: one unit for each instance of each bot, started by what bots.nix turns on.
 {
   config,
   lib,
@@ -8,13 +8,22 @@
 let
   cfg = config.services.casemate;
   dropIn = import ../drop-in.nix;
+  # As crates/chat-api names them: shop, shop.2, shop.3.
+  instances =
+    name: bot:
+    map (number: if number == 1 then name else "${name}.${toString number}") (
+      builtins.genList (index: index + 1) (bot.instances or 1)
+    );
+  units =
+    name: bot:
+    map (
+      instance: lib.nameValuePair "casemate-chat@${instance}" (dropIn.service [ cfg.botFiles.${name} ])
+    ) (instances name bot);
 in
 {
   config = lib.mkIf cfg.enable {
     users.groups.casemate-to-chat = { };
-    # An instance for each declared bot: a bot whose file has changed restarts, and no other.
-    systemd.services = lib.mapAttrs' (
-      name: _: lib.nameValuePair "casemate-chat@${name}" (dropIn.service [ cfg.botFiles.${name} ])
-    ) cfg.bots;
+    # A bot whose file has changed restarts, and no other.
+    systemd.services = builtins.listToAttrs (builtins.concatLists (lib.mapAttrsToList units cfg.bots));
   };
 }

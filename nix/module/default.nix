@@ -18,6 +18,7 @@ in
     ./cli.nix
     ./counter.nix
     ./dialer.nix
+    ./fill.nix
     ./gate.nix
     ./keys.nix
     ./llm.nix

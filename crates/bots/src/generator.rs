@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use casemate_bots::follow::sockets;
 use casemate_bots::links::{UNIT_FOLDERS, links, write};
 use casemate_bots::listing::list;
-use casemate_bots::{DECLARED, MADE, report};
+use casemate_bots::{DECLARED, MADE, SOCKETS, report};
 
 const NAME: &str = "casemate-bots-generator";
 
@@ -18,13 +19,15 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     };
-    let listing = list(&[Path::new(DECLARED), Path::new(MADE)]);
+    // Before the first socket there is no such folder.
+    let present = sockets(Path::new(SOCKETS)).unwrap_or_default();
+    let listing = list(&[Path::new(DECLARED), Path::new(MADE)], &present);
     for skipped in &listing.skipped {
         report::warn_early(NAME, &skipped.to_string());
     }
     if let Err(error) = write(
         Path::new(&normal),
-        &links(&listing.bots),
+        &links(&listing.instances),
         &UNIT_FOLDERS.map(Path::new),
     ) {
         report::warn_early(

@@ -34,9 +34,17 @@ impl Job for Bots {
     }
 
     fn run(_config: Config, _instance: Option<&str>, _confined: &Confined) -> Result<(), BoxError> {
-        let listing = follow(&Machine)?;
-        for skipped in &listing.skipped {
+        let followed = follow(&Machine)?;
+        for skipped in &followed.listing.skipped {
             tracing::warn!("{skipped}");
+        }
+        for instance in &followed.left_out {
+            let (bot, number) = (instance.bot(), instance.number());
+            tracing::warn!(
+                "{bot} has fewer instances now, and {instance} is none of them: its conversations stay on disk, sealed, \
+                 and nobody reaches them until the bot's file says `instances = {number}` again; `casemate bot list` says \
+                 how many they are"
+            );
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use chat_api::BotName;
+use chat_api::Instance;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::follow::{World, sockets};
@@ -18,10 +18,11 @@ pub struct Machine;
 
 impl World for Machine {
     fn wanted(&self) -> Listing {
-        list(&[Path::new(DECLARED), Path::new(MADE)])
+        let present = self.present().unwrap_or_default();
+        list(&[Path::new(DECLARED), Path::new(MADE)], &present)
     }
 
-    fn present(&self) -> Option<BTreeSet<BotName>> {
+    fn present(&self) -> Option<BTreeSet<Instance>> {
         sockets(Path::new(SOCKETS))
     }
 

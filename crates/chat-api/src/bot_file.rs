@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    CACHE_MIB, CACHE_MIB_MAX, GREETING_BYTES, INSTRUCTIONS_BYTES, ORIGINS, PROVIDER_BYTES,
-    SUGGESTION_BYTES, SUGGESTIONS, TITLE_BYTES,
+    CACHE_MIB, CACHE_MIB_MAX, GREETING_BYTES, INSTANCES_MAX, INSTRUCTIONS_BYTES, ORIGINS,
+    PROVIDER_BYTES, SUGGESTION_BYTES, SUGGESTIONS, TITLE_BYTES,
 };
 use crate::{Language, Origin};
 
@@ -41,6 +41,22 @@ pub struct BotFile {
     /// MiB that the bot keeps of its store in memory: more where many long conversations are read again.
     #[serde(default = "cache_mib")]
     pub cache_mib: u32,
+    /// Processes that serve the bot, each with a store of its own: 1 to 8. More than one helps where a single store
+    /// cannot write as fast as visitors ask. Conversations of those that a lower number leaves out stay on disk, and
+    /// cannot be reached until it is raised again.
+    #[serde(default = "instances")]
+    pub instances: u8,
+}
+
+/// What a bot's file says of its instances, whatever else it says.
+#[derive(Deserialize)]
+struct Sized {
+    #[serde(default = "instances")]
+    instances: u8,
+}
+
+const fn instances() -> u8 {
+    1
 }
 
 const fn cache_mib() -> u32 {
@@ -76,6 +92,7 @@ impl BotFile {
             instructions: String::new(),
             preview: false,
             cache_mib: CACHE_MIB,
+            instances: instances(),
         }
     }
 
@@ -89,10 +106,20 @@ impl BotFile {
         Ok(bot)
     }
 
+    /// Reads the number of instances alone, so that a fault elsewhere in the file stops none of them.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], for what concerns the number.
+    pub fn parse_instances(text: &str) -> Result<u8, BotFileError> {
+        let Sized { instances } = daemon::parse(text).map_err(BotFileError::Malformed)?;
+        in_bounds(instances).map_err(BotFileError::Refused)?;
+        Ok(instances)
+    }
+
     /// The file that [`Self::parse`] reads back.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // Strings, lists of strings, a boolean and a number always serialise.
+        // Strings, lists of strings, a boolean and numbers always serialise.
         toml::to_string(self).unwrap_or_default()
     }
 
@@ -129,7 +156,18 @@ impl BotFile {
                 self.cache_mib
             ));
         }
+        in_bounds(self.instances)?;
         within("instructions", &self.instructions, INSTRUCTIONS_BYTES)
+    }
+}
+
+fn in_bounds(instances: u8) -> Result<(), String> {
+    if (1..=INSTANCES_MAX).contains(&instances) {
+        Ok(())
+    } else {
+        Err(format!(
+            "instances is {instances}; it must be 1 to {INSTANCES_MAX}"
+        ))
     }
 }
 
@@ -181,12 +219,12 @@ mod tests {
     #[test]
     fn every_key_is_read_and_written_back() {
         let text = "title = 'Shop'\ngreeting = 'Hello!'\nsuggestions = ['When?', 'How?']\nlanguage = 'de'\n\
-                    origins = ['https://Shop.example/']\nprovider = 'openai'\ninstructions = 'Be brief.'\npreview = true\ncache_mib = 16\n";
+                    origins = ['https://Shop.example/']\nprovider = 'openai'\ninstructions = 'Be brief.'\npreview = true\ncache_mib = 16\ninstances = 3\n";
         let bot = BotFile::parse(text).unwrap();
         assert_eq!(bot.language, Language::German);
         assert_eq!(bot.origins[0].as_str(), "https://shop.example");
         assert!(bot.preview);
-        assert_eq!(bot.cache_mib, 16);
+        assert_eq!((bot.cache_mib, bot.instances), (16, 3));
         assert_eq!(BotFile::parse(&bot.to_toml()), Ok(bot));
     }
 
@@ -212,6 +250,8 @@ mod tests {
         assert!(refused("title = 'x'\nprovider = ''").contains("provider is empty"));
         assert!(refused("title = 'x'\ncache_mib = 0").contains("cache_mib is 0"));
         assert!(refused("title = 'x'\ncache_mib = 65").contains("1 to 64"));
+        assert!(refused("title = 'x'\ninstances = 0").contains("instances is 0"));
+        assert!(refused("title = 'x'\ninstances = 9").contains("1 to 8"));
         assert!(refused("title = 3").contains("string"));
         let origins: Vec<String> = (0..33).map(|n| format!("'https://{n}.example'")).collect();
         assert!(
@@ -220,10 +260,29 @@ mod tests {
         );
     }
 
+    #[test]
+    fn instances_are_read_whatever_else_is_wrong() {
+        assert_eq!(
+            BotFile::parse_instances("tilte = 'x'\ninstances = 3"),
+            Ok(3)
+        );
+        assert_eq!(BotFile::parse_instances("title = 'x'"), Ok(1));
+        for text in [
+            "instances = 0",
+            "instances = 9",
+            "instances = -1",
+            "instances = 'x'",
+            "instances = ",
+        ] {
+            assert!(BotFile::parse_instances(text).is_err(), "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn reading_never_panics_and_what_is_read_is_written_back(text in "(title = '.{0,9}'\n)?.{0,60}") {
             if let Ok(bot) = BotFile::parse(&text) {
+                prop_assert_eq!(BotFile::parse_instances(&text), Ok(bot.instances));
                 prop_assert_eq!(BotFile::parse(&bot.to_toml()), Ok(bot));
             }
         }

@@ -21,6 +21,9 @@ pub const REPLY_BYTES: usize = 8 * 1024 * 1024;
 /// Longest time that a reply on the operators' socket may take, its work included.
 pub const REPLY_TIME: Duration = Duration::from_secs(120);
 
+/// Most instances of one bot on one machine.
+pub const INSTANCES_MAX: u8 = 8;
+
 /// Most bytes in a bot's title.
 pub const TITLE_BYTES: usize = 120;
 /// Most bytes in a bot's greeting.

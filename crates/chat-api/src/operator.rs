@@ -8,15 +8,21 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{REPLY_BYTES, REPLY_TIME};
-use crate::{BotName, DocumentName, MediaType};
+use crate::limits::{DOCUMENT_BYTES, REPLY_BYTES, REPLY_TIME};
+use crate::{BotName, DocumentName, Instance, MediaType};
 
-/// `GET`: [`Documents`]. With a name after a slash, `PUT` and `DELETE` of one document.
+/// `GET`: [`Documents`]. With a name after a slash, `GET`, `PUT` and `DELETE` of one document.
 pub const DOCUMENTS_PATH: &str = "/v1/documents";
 /// With an id after a slash, `DELETE` of one conversation.
 pub const CONVERSATIONS_PATH: &str = "/v1/conversations";
 /// `GET`: [`Status`].
 pub const STATUS_PATH: &str = "/v1/status";
+
+/// `POST`: the documents are those of the bot's first instance, so visitors may be let in.
+pub const OPEN_PATH: &str = "/v1/open";
+
+/// The store's table that has a record for each conversation.
+pub const CONVERSATIONS_TABLE: &str = "conversations";
 
 /// What stays as it is in one segment of a path (RFC 3986, "unreserved").
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -38,6 +44,8 @@ pub struct Document {
     pub bytes: u64,
     /// When it was added or last replaced, in milliseconds since 1970.
     pub added: u64,
+    /// Tells it from every other: the SHA-256 hash of its media type, a zero byte and its content, in hexadecimal digits.
+    pub digest: String,
 }
 
 /// A bot's knowledge base.
@@ -47,17 +55,23 @@ pub struct Documents {
     pub documents: Vec<Document>,
 }
 
-/// How a bot fares.
+/// How an instance of a bot fares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Its name.
+    /// Its bot's name.
     pub bot: BotName,
+    /// Its own name.
+    pub instance: Instance,
+    /// Whether visitors are let in. A further instance waits for the documents of the first.
+    pub open: bool,
     /// The name that visitors see.
     pub title: String,
     /// Documents in its knowledge base.
     pub documents: usize,
     /// Passages that they were divided into.
     pub chunks: usize,
+    /// Tells its documents from others: the SHA-256 hash of their names and digests, in hexadecimal digits.
+    pub knowledge: String,
     /// Conversations in its store.
     pub conversations: u64,
     /// Messages in its store.
@@ -85,9 +99,20 @@ pub enum Error {
     /// It did not reply in time; it may yet do what it was asked.
     #[error("the bot did not reply within {} s; look at its log, and at what it holds, before trying again", REPLY_TIME.as_secs())]
     Slow,
+    /// It does not say what a document is written in.
+    #[error("the bot does not say what the document is written in")]
+    MediaType,
     /// Its reply cannot be read.
     #[error("the bot's reply cannot be read")]
     Reply(#[source] ipc::BodyError),
+}
+
+impl Error {
+    /// Whether the bot says that it has no such thing.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
+    }
 }
 
 /// A client of one bot's operators' socket.
@@ -122,6 +147,26 @@ impl Client {
         self.ask(request).await
     }
 
+    /// Gives a document back as it was added.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 404 when there is none of that name.
+    pub async fn get_document(&self, name: &DocumentName) -> Result<(MediaType, Bytes), Error> {
+        let reply = self
+            .send(call(Method::GET, &document_path(name), ipc::empty()))
+            .await?;
+        if !reply.status().is_success() {
+            return Err(refused(reply).await);
+        }
+        let named = reply.headers().get(header::CONTENT_TYPE);
+        let media_type = named
+            .and_then(|value| value.to_str().ok())
+            .and_then(MediaType::from_header)
+            .ok_or(Error::MediaType)?;
+        let content = ipc::read_body(reply.into_body(), DOCUMENT_BYTES, REPLY_TIME).await;
+        Ok((media_type, content.map_err(Error::Reply)?))
+    }
+
     /// Lists the documents.
     ///
     /// # Errors
@@ -153,6 +198,21 @@ impl Client {
 
     async fn delete(&self, path: &str) -> Result<(), Error> {
         let reply = self.send(call(Method::DELETE, path, ipc::empty())).await?;
+        if reply.status().is_success() {
+            Ok(())
+        } else {
+            Err(refused(reply).await)
+        }
+    }
+
+    /// Has it let visitors in.
+    ///
+    /// # Errors
+    /// As [`Error`] lists.
+    pub async fn open(&self) -> Result<(), Error> {
+        let reply = self
+            .send(call(Method::POST, OPEN_PATH, ipc::empty()))
+            .await?;
         if reply.status().is_success() {
             Ok(())
         } else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use chat_api::{BotFile, BotName, operator, visitor};
+use chat_api::{BotFile, BotName, Instance, operator, visitor};
 use store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use crate::conversation::ConversationId;
 use crate::conversations::Conversations;
+use crate::doors::Doors;
 use crate::error::Error;
 use crate::library::Library;
 use crate::live::Live;
@@ -21,11 +22,15 @@ pub const ANSWERS: usize = 256;
 /// Most answers that wait for their turn. Whoever comes when all places are taken is told to come back.
 pub const WAITING: usize = 768;
 
-/// One bot: its file, its documents, its conversations and the answers under way.
+/// One bot, or one instance of it: its file, its documents, its conversations and the answers under way.
 #[derive(Debug)]
 pub struct Bot {
     /// Its name.
     pub name: BotName,
+    /// Its name as one of the bot's instances.
+    pub instance: Instance,
+    /// Whether visitors are let in.
+    pub doors: Doors,
     /// Its file.
     pub file: BotFile,
     /// Its documents.
@@ -51,7 +56,7 @@ impl Bot {
     /// # Errors
     /// When the store fails.
     pub fn open(
-        name: BotName,
+        instance: Instance,
         file: BotFile,
         store: Store,
         llm: llm_api::Client,
@@ -59,7 +64,9 @@ impl Bot {
         Ok(Self {
             library: Arc::new(Library::open(store.clone(), file.language)?),
             conversations: Conversations::in_store(store),
-            name,
+            name: instance.bot().clone(),
+            doors: Doors::of(&instance),
+            instance,
             file,
             llm,
             live: Arc::default(),
@@ -105,9 +112,12 @@ impl Bot {
         let index = self.library.index();
         Ok(operator::Status {
             bot: self.name.clone(),
+            instance: self.instance.clone(),
+            open: self.doors.are_open(),
             title: self.file.title.clone(),
             documents: index.len(),
             chunks: index.chunks(),
+            knowledge: index.fingerprint(),
             conversations,
             messages,
             provider: self.file.provider.clone(),

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use chat_api::{BotFile, BotName};
+use chat_api::{BotFile, Instance};
 use daemon::{BoxError, Service as _};
 use sandbox::Plan;
 use secret::Credentials;
@@ -42,25 +42,32 @@ const NO_COUNTER: &str = "none";
 /// The file in the unit's `RuntimeDirectory=` that says what was noted of the counter.
 const OPENED_FILE: &str = "opened";
 
-/// The bot that the process was started for.
+/// The instance of a bot that the process was started for.
 ///
 /// # Errors
-/// A sentence when the instance is missing or no bot's name.
-pub fn bot(instance: Option<&str>) -> Result<BotName, String> {
-    let instance = instance
-        .ok_or("there is no --instance: it names the bot, as in casemate-chat@BOT.service")?;
-    instance
-        .parse()
-        .map_err(|error| format!("--instance {instance:?} is no bot's name: {error}"))
+/// A sentence when it is missing, or no instance's name.
+pub fn instance(name: Option<&str>) -> Result<Instance, String> {
+    let name =
+        name.ok_or("there is no --instance: it names the bot, as in casemate-chat@BOT.service")?;
+    name.parse()
+        .map_err(|error| format!("--instance {name:?} is no bot's name: {error}"))
+}
+
+/// The bot's file among the bots' files: its instances share it.
+///
+/// # Errors
+/// As [`instance`].
+pub fn stem(name: &str) -> Result<String, String> {
+    instance(Some(name)).map(|instance| instance.bot().to_string())
 }
 
 /// Checks that a bot can be served.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn check(file: &BotFile, instance: Option<&str>) -> Result<(), String> {
-    if let Some(instance) = instance {
-        bot(Some(instance))?;
+pub fn check(file: &BotFile, name: Option<&str>) -> Result<(), String> {
+    if name.is_some() {
+        instance(name)?;
     }
     file.check()
 }
@@ -186,7 +193,12 @@ mod tests {
         let file = BotFile::new("Shop");
         assert_eq!(check(&file, Some("shop")), Ok(()));
         assert!(check(&file, Some("../shop")).is_err_and(|why| why.contains("no bot's name")));
-        assert!(bot(None).is_err_and(|why| why.contains("--instance")));
+        assert!(instance(None).is_err_and(|why| why.contains("--instance")));
+        assert_eq!(check(&file, Some("shop.2")), Ok(()));
+        assert!(check(&file, Some("shop.1")).is_err_and(|why| why.contains("no number")));
+        // They share the bot's file.
+        assert_eq!(stem("shop"), stem("shop.2"));
+        assert!(stem("../shop").is_err());
         // A file alone can be checked too.
         assert_eq!(check(&file, None), Ok(()));
     }

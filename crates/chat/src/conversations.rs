@@ -40,7 +40,7 @@ impl Conversations {
     /// Begins a conversation, with its first message if there is one.
     ///
     /// # Errors
-    /// When the store fails; then nothing was stored.
+    /// [`Error::ConversationTaken`] where there is one of that id; or when the store fails. Then nothing was stored.
     pub async fn begin(
         &self,
         id: ConversationId,
@@ -50,18 +50,18 @@ impl Conversations {
     ) -> Result<(), Error> {
         let conversation = ConversationRecord { token, began: now }.encode();
         let first = first.map(|message| (message_key(&id, 0, Role::Visitor), message.encode()));
-        self.store
-            .write(move |tx| {
-                let subject = tx.new_subject()?;
-                tx.put_of(subject, CONVERSATIONS, id.as_bytes(), &conversation)?;
-                match &first {
-                    Some((key, message)) => tx.put_of(subject, MESSAGES, key, message),
-                    None => Ok(()),
-                }
-            })
-            .await
-            .map_err(store::Error::from)?;
-        Ok(())
+        let stored = self.store.write(move |tx| {
+            if tx.get(CONVERSATIONS, id.as_bytes())?.is_some() {
+                return Err(Error::ConversationTaken);
+            }
+            let subject = tx.new_subject()?;
+            tx.put_of(subject, CONVERSATIONS, id.as_bytes(), &conversation)?;
+            if let Some((key, message)) = &first {
+                tx.put_of(subject, MESSAGES, key, message)?;
+            }
+            Ok(())
+        });
+        stored.await.map_err(refused)
     }
 
     /// Checks that a token opens a conversation.

@@ -39,6 +39,12 @@ pub enum Error {
     /// There is no such conversation, as an operator is told.
     #[error("no such conversation")]
     NoConversation,
+    /// The header that names a conversation that begins holds no conversation's id.
+    #[error("the conversation's id in the header is malformed")]
+    ConversationHeader,
+    /// A conversation of that id is there already.
+    #[error("the conversation's id is taken")]
+    ConversationTaken,
     /// The id names another message.
     #[error("the message's id is taken")]
     IdTaken,
@@ -92,7 +98,10 @@ impl Error {
             | Self::NoConversation
             | Self::UnknownDocument
             | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::IdTaken | Self::ConversationFull => StatusCode::CONFLICT,
+            Self::ConversationHeader => StatusCode::BAD_REQUEST,
+            Self::ConversationTaken | Self::IdTaken | Self::ConversationFull => {
+                StatusCode::CONFLICT
+            }
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -123,6 +132,12 @@ impl Error {
             Self::MediaType(expected) => format!("The Content-Type must be {expected}."),
             Self::UnknownConversation => "There is no such conversation, or the token is not its own.".to_owned(),
             Self::NoConversation => "There is no conversation of that id.".to_owned(),
+            Self::ConversationHeader => {
+                "The header that names the conversation must hold one id of 32 hexadecimal digits. Nothing was begun.".to_owned()
+            }
+            Self::ConversationTaken => {
+                "A conversation of this id is there already, and was left as it is.".to_owned()
+            }
             Self::IdTaken => "This id already names another message of the conversation; send a new id.".to_owned(),
             Self::ConversationFull => {
                 format!("The conversation has {MESSAGES_MAX} messages, which is the most. Please begin a new one.")

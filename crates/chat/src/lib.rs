@@ -1,6 +1,6 @@
 //! One bot: its conversations, its knowledge base and its answers.
 //!
-//! One process a bot, with two sockets: visitors', which websites reach through the gate, and operators'. A message is
+//! One process a bot, or several (`instances`), each with a store of its own and two sockets: visitors', which websites reach through the gate, and operators'. A message is
 //! durable before it is acknowledged, and an answer before it is said to be whole. Documents and what is derived from
 //! them are in the encrypted store or in memory, nowhere else.
 
@@ -11,6 +11,7 @@ pub mod config;
 pub mod conversation;
 pub mod conversations;
 mod cors;
+pub mod doors;
 mod error;
 pub mod knowledge;
 pub mod library;

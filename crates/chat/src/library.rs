@@ -4,6 +4,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use chat_api::limits::{DOCUMENTS as DOCUMENTS_MAX, KNOWLEDGE_BYTES};
 use chat_api::{DocumentName, Language, MediaType, operator};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 use store::Store;
 
 use crate::error::Error;
@@ -84,7 +86,16 @@ impl Library {
         // Reading megabytes takes time that others' answers must not wait for.
         let analysed = blocking(move || {
             let readable = knowledge::read(&content, media_type)?;
-            Ok(analyse(document(of, readable, content.len(), now), &words))
+            Ok(analyse(
+                document(
+                    of,
+                    readable,
+                    digest(media_type, &content),
+                    content.len(),
+                    now,
+                ),
+                &words,
+            ))
         })
         .await?;
         let described = describe(analysed.document());
@@ -131,6 +142,17 @@ impl Library {
         .await
     }
 
+    /// A document as it was given.
+    ///
+    /// # Errors
+    /// [`Error::UnknownDocument`], or when the store fails.
+    pub fn get(&self, name: &DocumentName) -> Result<DocumentRecord, Error> {
+        let key = DocumentRecord::key(name);
+        let record = self.store.read(|tx| tx.get(DOCUMENTS, key))?;
+        let record = record.ok_or(Error::UnknownDocument)?;
+        Ok(DocumentRecord::decode(&record)?)
+    }
+
     /// All documents, by name.
     #[must_use]
     pub fn list(&self) -> operator::Documents {
@@ -172,8 +194,9 @@ fn read(name: &[u8], record: &[u8], words: &Words) -> Result<Analysed, Error> {
     let name = name.ok_or(crate::schema::Malformed::Record)?;
     let record = DocumentRecord::decode(record)?;
     let readable = knowledge::read(&record.content, record.media_type)?;
+    let digest = digest(record.media_type, &record.content);
     Ok(analyse(
-        document(name, readable, record.content.len(), record.added),
+        document(name, readable, digest, record.content.len(), record.added),
         words,
     ))
 }
@@ -181,6 +204,7 @@ fn read(name: &[u8], record: &[u8], words: &Words) -> Result<Analysed, Error> {
 fn document(
     name: DocumentName,
     readable: knowledge::Readable,
+    digest: [u8; 32],
     bytes: usize,
     added: u64,
 ) -> Document {
@@ -192,7 +216,14 @@ fn document(
         chunks: readable.chunks,
         bytes: bytes as u64,
         added,
+        digest,
     }
+}
+
+/// What tells a document from every other, whatever its name.
+fn digest(media_type: MediaType, content: &[u8]) -> [u8; 32] {
+    let named = Sha256::new_with_prefix(media_type.as_str()).chain_update([0]);
+    named.chain_update(content).finalize().into()
 }
 
 /// The title of a document that gives itself none: its name without folders and extension.
@@ -215,6 +246,7 @@ fn describe(document: &Document) -> operator::Document {
         chunks: document.chunks.len(),
         bytes: document.bytes,
         added: document.added,
+        digest: HEXLOWER.encode(&document.digest),
     }
 }
 

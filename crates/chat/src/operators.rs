@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use chat_api::limits::{DOCUMENT_BYTES, DOCUMENT_TIME};
-use chat_api::operator::{CONVERSATIONS_PATH, DOCUMENTS_PATH, STATUS_PATH};
+use chat_api::operator::{CONVERSATIONS_PATH, DOCUMENTS_PATH, OPEN_PATH, STATUS_PATH};
 use chat_api::{DocumentName, MediaType};
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use ipc::{Request, Response};
 use percent_encoding::percent_decode_str;
 
@@ -40,6 +40,15 @@ impl Operators {
             return only(method, &Method::GET, "GET")
                 .and_then(|()| Ok(ipc::json(StatusCode::OK, &self.bot.status()?)));
         }
+        if path == OPEN_PATH {
+            only(method, &Method::POST, "POST")?;
+            if self.bot.doors.open() {
+                tracing::info!(
+                    "the documents are those of the first instance: visitors are let in"
+                );
+            }
+            return Ok(ipc::no_content());
+        }
         if let Some(id) = path.strip_prefix(CONVERSATIONS_PATH) {
             let id = id.strip_prefix('/').ok_or(Error::NotFound)?;
             only(method, &Method::DELETE, "DELETE")?;
@@ -57,10 +66,21 @@ impl Operators {
         }
         let name = document_name(rest.strip_prefix('/').ok_or(Error::NotFound)?)?;
         match *method {
+            Method::GET => self.document(&name),
             Method::PUT => self.put(name, request).await,
             Method::DELETE => self.remove(name).await,
-            _ => Err(Error::Method("PUT, DELETE")),
+            _ => Err(Error::Method("GET, PUT, DELETE")),
         }
+    }
+
+    fn document(&self, name: &DocumentName) -> Result<Response, Error> {
+        let record = self.bot.library.get(name)?;
+        let mut response = Response::new(ipc::full(record.content));
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(record.media_type.as_str()),
+        );
+        Ok(response)
     }
 
     async fn put(&self, name: DocumentName, request: Request) -> Result<Response, Error> {

@@ -129,6 +129,7 @@ mod tests {
             chunks: readable.chunks,
             bytes: 0,
             added: 0,
+            digest: [0; 32],
         };
         let mut index = Index::default();
         index.insert(analyse(document, &words));

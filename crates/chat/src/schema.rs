@@ -3,6 +3,7 @@
 //! A record begins with its version, so that a later release reads what an earlier one wrote. Nothing that is derived
 //! from documents is stored: it is made again when the service starts.
 
+use chat_api::operator::CONVERSATIONS_TABLE;
 use chat_api::visitor::{Message, MessageId, Role, Source};
 use chat_api::{DocumentName, MediaType};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::conversation::{ConversationId, TokenHash};
 /// Documents as they were given, by name.
 pub const DOCUMENTS: Table = Table::new("documents");
 /// Conversations, by id.
-pub const CONVERSATIONS: Table = Table::new("conversations");
+pub const CONVERSATIONS: Table = Table::new(CONVERSATIONS_TABLE);
 /// Messages, by conversation, exchange and speaker ([`message_key`]).
 pub const MESSAGES: Table = Table::new("messages");
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bot::Bot;
 use crate::config;
+use crate::doors::PATIENCE;
 use crate::operators::Operators;
 use crate::visitors::Visitors;
 
@@ -34,6 +35,10 @@ impl Service for Chat {
     const CONFIG_FILE: ConfigFile = ConfigFile::Required;
     type Config = BotFile;
 
+    fn config_stem(instance: &str) -> Result<String, String> {
+        config::stem(instance)
+    }
+
     fn check(config: &BotFile, instance: Option<&str>) -> Result<(), String> {
         config::check(config, instance)
     }
@@ -44,7 +49,7 @@ impl Service for Chat {
 
     async fn serve(mut start: Start<BotFile>) -> Result<(), BoxError> {
         let instance = start.instance.as_deref();
-        let name = config::bot(instance)?;
+        let name = config::instance(instance)?;
         let key = start.credentials.key(config::STORE_KEY)?;
         let path = config::state(instance).join(config::STORE_FILE);
         let anchor = config::anchor(instance).join(config::ANCHOR_FILE);
@@ -75,17 +80,27 @@ impl Service for Chat {
         let index = bot.library.index();
         start.ready.notify(&format!(
             "{}: {} documents, {} passages",
-            bot.name,
+            bot.instance,
             index.len(),
             index.chunks()
         ));
         drop(index);
-        run(&start.confined, bot, visitors, operators, start.drain).await;
+        run(
+            &start.confined,
+            Arc::clone(&bot),
+            visitors,
+            operators,
+            start.drain,
+        )
+        .await;
+        // Where this instance is one too many from now on, that is how many conversations nobody reaches.
+        let (conversations, _) = bot.conversations.count()?;
+        tracing::info!("it stops; conversations that stay in its store: {conversations}");
         Ok(())
     }
 }
 
-/// Serves until `drain` is cancelled, then finishes the answers under way.
+/// Serves, visitors once they are let in ([`crate::doors`]), until `drain` is cancelled, then finishes the answers under way.
 pub async fn run(
     confined: &Confined,
     bot: Arc<Bot>,
@@ -100,20 +115,33 @@ pub async fn run(
         ..Limits::default()
     };
     tokio::join!(
+        async {
+            tokio::select! {
+                () = drain.cancelled() => return,
+                () = bot.doors.opened(PATIENCE, || bot.library.index().len()) => {}
+            }
+            ipc::serve(
+                confined,
+                visitors,
+                Limits::default(),
+                drain.clone(),
+                move |_, request| {
+                    let visitors = Arc::clone(&for_visitors);
+                    async move { visitors.handle(request).await }
+                },
+            )
+            .await;
+        },
         ipc::serve(
             confined,
-            visitors,
-            Limits::default(),
+            operators,
+            few,
             drain.clone(),
             move |_, request| {
-                let visitors = Arc::clone(&for_visitors);
-                async move { visitors.handle(request).await }
+                let operators = Arc::clone(&for_operators);
+                async move { operators.handle(request).await }
             }
         ),
-        ipc::serve(confined, operators, few, drain, move |_, request| {
-            let operators = Arc::clone(&for_operators);
-            async move { operators.handle(request).await }
-        }),
     );
     // Those that still wait for their turn end now; their questions are stored.
     bot.turns.close();

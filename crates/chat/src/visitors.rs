@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use chat_api::CONVERSATION_HEADER;
 use chat_api::limits::{REQUEST_BYTES, REQUEST_TIME};
 use chat_api::visitor::{Ask, Begun, Conversation, EVENT_STREAM};
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use ipc::{Request, RequestId, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -124,8 +125,13 @@ impl Visitors {
         struct Empty {}
 
         let of = RequestId::of(request.headers());
+        let named = named(request.headers())?;
         let begin: Begin = body(request).await?;
-        let (conversation, token) = (ConversationId::begin(now(), random()?), Token::random()?);
+        let conversation = match named {
+            Some(id) => id,
+            None => ConversationId::begin(now(), random()?),
+        };
+        let token = Token::random()?;
         match begin {
             Begin::Empty(Empty {}) => {
                 self.bot
@@ -206,6 +212,10 @@ impl Visitors {
                 .claim(question.conversation, question.id.clone())
             {
                 Claimed::Yours(claim, log, reader) => break (claim, log, reader),
+                // Another visitor's, who is alone to be told the token.
+                Claimed::Running(_) if matches!(question.place, Place::First(_)) => {
+                    return Err(Error::ConversationTaken);
+                }
                 Claimed::Running(reader) => match stream(reader).await {
                     // Whoever held the right gave it back unused.
                     Err(Error::CutOff) => {}
@@ -262,6 +272,21 @@ fn event_stream(body: ipc::Body) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The id that the gate gives a conversation that begins, so that it knows which instance has it.
+fn named(headers: &HeaderMap) -> Result<Option<ConversationId>, Error> {
+    let mut given = headers.get_all(CONVERSATION_HEADER).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(id), None) => id
+            .to_str()
+            .ok()
+            .and_then(ConversationId::parse)
+            .map(Some)
+            .ok_or(Error::ConversationHeader),
+        (Some(_), Some(_)) => Err(Error::ConversationHeader),
+    }
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -13,7 +13,7 @@ use chat_api::{Language, MediaType};
 const FIRST_PERCENT: usize = 80;
 
 /// Questions as operators ask them, in other words than the headings', and the document that answers.
-const QUESTIONS: [(&str, &str); 26] = [
+const QUESTIONS: [(&str, &str); 28] = [
     (
         "How do I get the chat onto my web page?",
         "embed-the-widget.md",
@@ -82,6 +82,14 @@ const QUESTIONS: [(&str, &str); 26] = [
         "Which port do appliances use between one another?",
         "several-appliances.md",
     ),
+    (
+        "How many instances of a bot do I need?",
+        "more-instances.md",
+    ),
+    (
+        "What happens to conversations when I lower the instances?",
+        "more-instances.md",
+    ),
 ];
 
 fn handbook(words: &Words) -> Index {
@@ -98,6 +106,7 @@ fn handbook(words: &Words) -> Index {
             chunks: readable.chunks,
             bytes: source.len() as u64,
             added: 0,
+            digest: [0; 32],
         };
         index.insert(analyse(document, words));
     }

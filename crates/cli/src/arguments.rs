@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chat_api::limits::INSTANCES_MAX;
 use chat_api::{BotName, DocumentName, Language};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -98,6 +99,9 @@ pub(crate) struct BotAdd {
     /// Who answers: `built-in`, or a provider of /etc/casemate/llm.toml.
     #[arg(long)]
     pub(crate) provider: Option<String>,
+    /// Processes that serve the bot, each with a store of its own: 1 to 8.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..=i64::from(INSTANCES_MAX)))]
+    pub(crate) instances: Option<u8>,
     /// Show a sample page with the widget at /b/BOT/.
     #[arg(long)]
     pub(crate) preview: bool,

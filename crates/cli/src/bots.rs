@@ -1,6 +1,5 @@
 //! `casemate bot`: bots are files; the service manager starts what they name.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,40 +7,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use chat_api::{BotFile, BotName, operator};
-use serde::Serialize;
+use chat_api::limits::INSTANCES_MAX;
+use chat_api::{BotFile, BotName, Instance, operator};
 
 use crate::arguments::{BotAdd, BotCommand};
 use crate::places::Places;
-use crate::{Error, output, units};
+use crate::{Error, listed, output, units};
 
 /// How long a bot may take to start or stop, in seconds: the first start makes
 /// its key and its store.
 const WAIT_SECONDS: u64 = 60;
 
-/// How long a bot may take to say how it fares. One that starts needs longer.
-const STATUS_TIME: Duration = Duration::from_secs(5);
-
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// A bot as the list shows it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Bot {
-    bot: BotName,
-    /// `declared` or `made`.
-    origin: &'static str,
-    file: PathBuf,
-    /// What is wrong with its file, or why it cannot be reached.
-    error: Option<String>,
-    status: Option<operator::Status>,
-}
-
-impl Bot {
-    pub(crate) fn is_well(&self) -> bool {
-        self.error.is_none()
-    }
-}
 
 /// Does what the command says.
 pub(crate) async fn run(
@@ -52,11 +30,11 @@ pub(crate) async fn run(
     match command {
         BotCommand::Add(options) => add(options, places, json).await?,
         BotCommand::List => {
-            let bots = all(places).await?;
+            let bots = listed::all(places).await?;
             if json {
                 output::json(&serde_json::json!({ "bots": bots }));
             } else {
-                output::say!("{}", text(&bots));
+                output::say!("{}", listed::text(&bots));
             }
         }
         BotCommand::Remove { bot, erase } => remove(bot, *erase, places, json).await?,
@@ -72,69 +50,7 @@ pub(crate) fn find(bot: &BotName, places: &Places) -> Result<PathBuf, Error> {
         .ok_or_else(|| Error::NoBot(bot.clone()))
 }
 
-/// All bots, with what each says of itself.
-pub(crate) async fn all(places: &Places) -> Result<Vec<Bot>, Error> {
-    let mut files = BTreeMap::new();
-    for (origin, folder) in [
-        ("made", places.made_bots()),
-        ("declared", places.declared_bots()),
-    ] {
-        for (bot, file) in in_folder(&folder)? {
-            files.insert(bot, (origin, file));
-        }
-    }
-    let mut bots = Vec::new();
-    for (bot, (origin, file)) in files {
-        let (status, error) = match check_file(&file) {
-            Err(error) => (None, Some(output::with_causes(&error))),
-            Ok(_) => {
-                let client = operator::Client::new(places.operator_socket(&bot));
-                match tokio::time::timeout(STATUS_TIME, client.status()).await {
-                    Ok(Ok(status)) => (Some(status), None),
-                    Ok(Err(error)) => (None, Some(output::with_causes(&error))),
-                    Err(_) => (
-                        None,
-                        Some(format!(
-                            "it does not answer; `systemctl status casemate-chat@{bot}` says why"
-                        )),
-                    ),
-                }
-            }
-        };
-        bots.push(Bot {
-            bot,
-            origin,
-            file,
-            error,
-            status,
-        });
-    }
-    Ok(bots)
-}
-
-fn in_folder(folder: &Path) -> Result<Vec<(BotName, PathBuf)>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::Read(folder.into(), error)),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry
-            .map_err(|error| Error::Read(folder.into(), error))?
-            .path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let bot = name
-            .and_then(|name| name.strip_suffix(".toml"))
-            .and_then(|name| name.parse().ok());
-        if let Some(bot) = bot {
-            found.push((bot, path));
-        }
-    }
-    Ok(found)
-}
-
-fn check_file(path: &Path) -> Result<BotFile, Error> {
+pub(crate) fn check_file(path: &Path) -> Result<BotFile, Error> {
     let text = fs::read_to_string(path).map_err(|error| Error::Read(path.into(), error))?;
     BotFile::parse(&text).map_err(|error| Error::BotFile(path.into(), error))
 }
@@ -161,6 +77,9 @@ fn described(options: &BotAdd) -> Result<BotFile, Error> {
     if let Some(provider) = &options.provider {
         bot.provider.clone_from(provider);
     }
+    if let Some(instances) = options.instances {
+        bot.instances = instances;
+    }
     bot.preview |= options.preview;
     bot.check().map_err(Error::BotOptions)?;
     Ok(bot)
@@ -173,22 +92,14 @@ async fn add(options: &BotAdd, places: &Places, json: bool) -> Result<(), Error>
     }
     let file = described(options)?;
     write(&places.made_bots(), &places.made_bot(bot), &file.to_toml())?;
-    let client = operator::Client::new(places.operator_socket(bot));
-    // The socket takes a call before the service behind it is there.
-    let up = async {
-        loop {
-            match client.status().await {
-                Ok(status) => break status,
-                Err(_) => tokio::time::sleep(LOOK_EVERY).await,
-            }
-        }
-    };
-    let status = tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), up)
-        .await
-        .map_err(|_| waited(bot, "added", "up"))?;
+    let mut first = None;
+    for instance in Instance::all(bot, file.instances) {
+        let status = up(&instance, places).await?;
+        first = first.or(Some(status));
+    }
     if json {
         output::json(
-            &serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": status }),
+            &serde_json::json!({ "bot": bot, "file": places.made_bot(bot), "status": first }),
         );
     } else {
         output::say!("{bot} is up, at https://HOST/b/{bot}/ where HOST is this appliance's name.");
@@ -200,9 +111,25 @@ async fn add(options: &BotAdd, places: &Places, json: bool) -> Result<(), Error>
     Ok(())
 }
 
-fn waited(bot: &BotName, done: &'static str, state: &'static str) -> Error {
+/// Waits until an instance lets visitors in. Its socket takes a call before the service behind it is there.
+async fn up(instance: &Instance, places: &Places) -> Result<operator::Status, Error> {
+    let client = operator::Client::new(places.operator_socket(instance));
+    let up = async {
+        loop {
+            match client.status().await {
+                Ok(status) if status.open => break status,
+                _ => tokio::time::sleep(LOOK_EVERY).await,
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(WAIT_SECONDS), up)
+        .await
+        .map_err(|_| waited(instance, "added", "up"))
+}
+
+fn waited(instance: &Instance, done: &'static str, state: &'static str) -> Error {
     Error::Waited {
-        bot: bot.clone(),
+        instance: instance.clone(),
         done,
         state,
         seconds: WAIT_SECONDS,
@@ -236,16 +163,22 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     }
     fs::remove_file(&path).map_err(|error| Error::Write(path.clone(), error))?;
     let deadline = Instant::now() + Duration::from_secs(WAIT_SECONDS);
-    while places.operator_socket(bot).exists() || units::runs(bot)? {
-        if Instant::now() >= deadline {
-            return Err(waited(bot, "removed", "down"));
+    // Those too that the bot had and has no more: they may still be ending.
+    for instance in Instance::all(bot, INSTANCES_MAX) {
+        while places.operator_socket(&instance).exists() || units::runs(&instance)? {
+            if Instant::now() >= deadline {
+                return Err(waited(&instance, "removed", "down"));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    units::forget_end(bot);
-    if erase {
-        destroy(bot, places)?;
-        units::forget_counter(bot)?;
+        let kept = is_kept(&instance, places);
+        if instance.is_first() || kept {
+            units::forget_end(&instance);
+        }
+        if erase && (instance.is_first() || kept) {
+            destroy(&instance, places)?;
+            units::forget_counter(&instance)?;
+        }
     }
     if json {
         output::json(&serde_json::json!({ "bot": bot, "removed": path, "erased": erase }));
@@ -256,23 +189,34 @@ async fn remove(bot: &BotName, erase: bool, places: &Places, json: bool) -> Resu
     } else {
         output::say!(
             "{bot} is removed. Its conversations and documents stay, sealed, in {}.",
-            places.state(bot)[1].display()
+            folders(bot, places)
         );
         output::say!("A bot added under this name finds them again.");
     }
     Ok(())
 }
 
+/// Whether anything of an instance is on disk.
+fn is_kept(instance: &Instance, places: &Places) -> bool {
+    let [_, state] = places.state(instance);
+    let [_, anchor] = places.anchor(instance);
+    places.key(instance).exists() || state.exists() || anchor.exists()
+}
+
 /// The key first: without it the rest is noise, even where removing it fails. The anchor before the
 /// store: it would refuse a bot of the same name for lack of this one's store.
-fn destroy(bot: &BotName, places: &Places) -> Result<(), Error> {
-    let key = places.key(bot);
+fn destroy(instance: &Instance, places: &Places) -> Result<(), Error> {
+    let key = places.key(instance);
     // A change of the key that was cut off leaves one of these.
-    let unfinished = [places.next_key(bot), key.with_extension("new")];
+    let unfinished = [places.next_key(instance), key.with_extension("new")];
     for key in unfinished.iter().chain([&key]) {
         gone(fs::remove_file(key), key)?;
     }
-    for folder in places.anchor(bot).into_iter().chain(places.state(bot)) {
+    for folder in places
+        .anchor(instance)
+        .into_iter()
+        .chain(places.state(instance))
+    {
         let removed = match fs::symlink_metadata(&folder) {
             Ok(data) if data.is_dir() => fs::remove_dir_all(&folder),
             Ok(_) => fs::remove_file(&folder),
@@ -292,42 +236,14 @@ fn gone(removed: io::Result<()>, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The list for people.
-pub(crate) fn text(bots: &[Bot]) -> String {
-    if bots.is_empty() {
-        return "No bots yet: `casemate bot add NAME --title TEXT` adds one.".into();
-    }
-    let rows: Vec<_> = bots.iter().map(row).collect();
-    let head = [
-        "bot",
-        "title",
-        "from",
-        "provider",
-        "documents",
-        "conversations",
-        "messages",
-    ];
-    let mut text = output::table(&head, &rows);
-    for bot in bots {
-        if let Some(error) = &bot.error {
-            text.push_str(&format!("\n\n{} does not serve: {error}", bot.bot));
-        }
-    }
-    text
-}
-
-fn row(bot: &Bot) -> Vec<String> {
-    let mut row = vec![bot.bot.to_string()];
-    match &bot.status {
-        Some(status) => row.extend([
-            status.title.clone(),
-            bot.origin.to_owned(),
-            status.provider.clone(),
-            status.documents.to_string(),
-            status.conversations.to_string(),
-            status.messages.to_string(),
-        ]),
-        None => row.extend([String::new(), bot.origin.to_owned()]),
-    }
-    row
+/// The folders of a bot's stores, for people.
+fn folders(bot: &BotName, places: &Places) -> String {
+    let kept = Instance::all(bot, INSTANCES_MAX).filter(|instance| {
+        let [_, state] = places.state(instance);
+        instance.is_first() || state.exists()
+    });
+    let folders: Vec<String> = kept
+        .map(|instance| places.state(&instance)[1].display().to_string())
+        .collect();
+    folders.join(", ")
 }

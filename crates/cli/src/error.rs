@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chat_api::{BotFileError, BotName, operator};
+use chat_api::{BotFileError, BotName, Instance, operator};
 
 use crate::stores::Holder;
 
@@ -39,11 +39,12 @@ pub enum Error {
     Write(PathBuf, #[source] io::Error),
     /// The bot's service is not up in time.
     #[error(
-        "the bot {bot} is {done}, but its service is not {state} after {seconds} s; `systemctl status casemate-chat@{bot}` says why"
+        "{instance} is {done}, but its service is not {state} after {seconds} s; `systemctl status \
+         casemate-chat@{instance} casemate-fill@{instance}` says why"
     )]
     Waited {
-        /// The bot.
-        bot: BotName,
+        /// The instance that was waited for.
+        instance: Instance,
         /// What was done to it.
         done: &'static str,
         /// The state that was waited for.
@@ -52,12 +53,43 @@ pub enum Error {
         seconds: u64,
     },
     /// A document was not taken.
-    #[error("{failed} of {all} documents were not added; the others were")]
+    #[error(
+        "{failed} of {all} documents were not added, or not to every instance; the others were"
+    )]
     Documents {
         /// How many failed.
         failed: usize,
         /// How many were given.
         all: usize,
+    },
+    /// Some instances have done it, and one has not.
+    #[error(
+        "{done}, {failed} has not ({why}), so that visitors get different answers: repeat the command"
+    )]
+    Partly {
+        /// What was done, by which instances.
+        done: String,
+        /// The instance that did not do it.
+        failed: Instance,
+        /// Why not.
+        why: String,
+    },
+    /// A conversation is in none of the instances that answered, and one did not.
+    #[error(
+        "no instance that answered has this conversation, and {0} could not be asked: nothing was erased; \
+         `systemctl status casemate-chat@{0}` says why, then repeat the command"
+    )]
+    NotAsked(Instance, #[source] operator::Error),
+    /// A conversation is in none of the instances, and there were others.
+    #[error(
+        "no instance of {bot} has this conversation, but {bot} had more of them, whose conversations are still on disk: \
+         nothing was erased; set `instances = {needed}` in the bot's file and repeat the command"
+    )]
+    PerhapsLeftOut {
+        /// The bot.
+        bot: BotName,
+        /// How many instances reach all conversations.
+        needed: u8,
     },
     /// The bot's answer was a refusal.
     #[error("{0}")]
@@ -73,7 +105,7 @@ pub enum Error {
     NoFile,
     /// The bot has no store.
     #[error("the bot {0} has no store ({1}); `casemate bot list` shows the bots that there are")]
-    NoStore(BotName, PathBuf),
+    NoStore(Instance, PathBuf),
     /// No key was named.
     #[error("this needs the store's key: give it with --key PATH, or with --bot BOT as root")]
     NoKey,
@@ -86,13 +118,13 @@ pub enum Error {
     KeyLength(PathBuf),
     /// The bot has no key.
     #[error("the bot {0} has no key ({1}), and without it nobody can open its store")]
-    NoCredential(BotName, PathBuf),
+    NoCredential(Instance, PathBuf),
     /// The bot's key could not be unsealed.
     #[error(
         "the key of the bot {0} ({1}) could not be sealed or unsealed, which only root can, on \
          the machine that it is sealed to: {2}"
     )]
-    Credential(BotName, PathBuf, String),
+    Credential(Instance, PathBuf, String),
     /// No random bytes.
     #[error("the kernel gave no random bytes, so no key was made and nothing was changed")]
     Random(#[source] io::Error),
@@ -110,12 +142,12 @@ pub enum Error {
     Systemctl(String),
     /// A bot is erased but for its counter.
     #[error(
-        "{bot} is erased, but its counter is still in the TPM, so that a new bot of this name would \
+        "{instance} is erased, but its counter is still in the TPM, so that a new bot of this name would \
          be refused: `systemctl status {unit}` says why, `systemctl start {unit}` tries again"
     )]
     Counter {
-        /// The bot.
-        bot: BotName,
+        /// The instance.
+        instance: Instance,
         /// What was to remove its counter.
         unit: String,
     },

@@ -1,14 +1,15 @@
-//! `casemate knowledge`: the documents that a bot answers from.
+//! `casemate knowledge`: the documents that a bot answers from. Each instance of a bot has its own copy, and a change is
+//! made in the first one first: what that refuses, none gets.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use chat_api::{BotName, DocumentName, MediaType, operator};
+use chat_api::{BotName, Difference, DocumentName, Instance, MediaType, operator};
 use serde::Serialize;
 
 use crate::arguments::KnowledgeCommand;
 use crate::places::Places;
-use crate::{Error, bots, output};
+use crate::{Error, instances, output};
 
 #[derive(Debug, Serialize)]
 struct Added {
@@ -21,6 +22,8 @@ struct Added {
 #[serde(rename_all = "lowercase")]
 enum Outcome {
     Added(operator::Document),
+    /// Some instances have it, and others have not.
+    Partly(String),
     Error(String),
 }
 
@@ -32,18 +35,9 @@ pub(crate) async fn run(
 ) -> Result<ExitCode, Error> {
     match command {
         KnowledgeCommand::Add { bot, files } => return add(bot, files, places, json).await,
-        KnowledgeCommand::List { bot } => {
-            let documents = client(bot, places)?.list_documents().await;
-            let documents = documents.map_err(|error| Error::Bot(bot.clone(), error))?;
-            if json {
-                output::json(&operator::Documents { documents });
-            } else {
-                output::say!("{}", text(&documents));
-            }
-        }
+        KnowledgeCommand::List { bot } => list(bot, places, json).await?,
         KnowledgeCommand::Remove { bot, document } => {
-            let removed = client(bot, places)?.delete_document(document).await;
-            removed.map_err(|error| Error::Bot(bot.clone(), error))?;
+            remove(bot, document, places).await?;
             if json {
                 output::json(&serde_json::json!({ "bot": bot, "removed": document }));
             } else {
@@ -54,9 +48,133 @@ pub(crate) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn client(bot: &BotName, places: &Places) -> Result<operator::Client, Error> {
-    bots::find(bot, places)?;
-    Ok(operator::Client::new(places.operator_socket(bot)))
+/// An instance, and the way to it.
+type Reached = (Instance, operator::Client);
+
+/// The instances of a bot, the first one first.
+fn reach(bot: &BotName, places: &Places) -> Result<Vec<Reached>, Error> {
+    let all = instances::of(bot, places)?;
+    let client = |instance: &Instance| operator::Client::new(places.operator_socket(instance));
+    Ok(all
+        .into_iter()
+        .map(|instance| (instance.clone(), client(&instance)))
+        .collect())
+}
+
+/// An instance whose documents are not those of the first.
+#[derive(Debug, Serialize)]
+struct Apart {
+    instance: Instance,
+    /// What it lacks, or has with another content.
+    lacks: Vec<DocumentName>,
+    /// What only it has.
+    has_besides: Vec<DocumentName>,
+    /// Why that is not known.
+    error: Option<String>,
+}
+
+async fn list(bot: &BotName, places: &Places, json: bool) -> Result<(), Error> {
+    let all = reach(bot, places)?;
+    let mut documents = Vec::new();
+    let mut apart = Vec::new();
+    for (instance, client) in all {
+        let listed = client.list_documents().await;
+        if instance.is_first() {
+            documents = listed.map_err(|error| Error::Bot(bot.clone(), error))?;
+            continue;
+        }
+        let (difference, error) = match listed {
+            Ok(copy) => (Difference::of(&copy, &documents), None),
+            Err(error) => (Difference::default(), Some(output::with_causes(&error))),
+        };
+        if error.is_some() || !difference.is_empty() {
+            apart.push(Apart {
+                instance,
+                lacks: difference.put,
+                has_besides: difference.remove,
+                error,
+            });
+        }
+    }
+    if json {
+        output::json(&serde_json::json!({ "documents": documents, "apart": apart }));
+    } else {
+        output::say!("{}", text(&documents));
+        for one in &apart {
+            output::say!("\n{}", one.text());
+        }
+    }
+    Ok(())
+}
+
+impl Apart {
+    /// For people.
+    fn text(&self) -> String {
+        let instance = &self.instance;
+        if let Some(error) = &self.error {
+            return format!("What {instance} has is not known: {error}.");
+        }
+        let names = |names: &[DocumentName]| {
+            let names: Vec<_> = names.iter().map(DocumentName::as_str).collect();
+            names.join(", ")
+        };
+        let mut said = Vec::new();
+        if !self.lacks.is_empty() {
+            said.push(format!("lacks, or has otherwise: {}", names(&self.lacks)));
+        }
+        if !self.has_besides.is_empty() {
+            said.push(format!("has besides: {}", names(&self.has_besides)));
+        }
+        format!(
+            "{instance} {}. Repeat the command that failed, or `systemctl start casemate-fill@{instance}`, which copies \
+             the documents of the first instance.",
+            said.join("; and ")
+        )
+    }
+}
+
+/// Removes a document from all instances. Where some had it no more, that is as good.
+async fn remove(bot: &BotName, document: &DocumentName, places: &Places) -> Result<(), Error> {
+    let mut tally = Tally::default();
+    let mut absent = None;
+    for (instance, client) in reach(bot, places)? {
+        match client.delete_document(document).await {
+            Ok(()) => tally.done.push(instance),
+            Err(error) if error.is_not_found() => absent = Some(error),
+            Err(error) if instance.is_first() => return Err(Error::Bot(bot.clone(), error)),
+            Err(error) => tally.failed.push((instance, output::with_causes(&error))),
+        }
+    }
+    match (tally.done.is_empty(), tally.failed.is_empty(), absent) {
+        (true, true, Some(error)) => Err(Error::Bot(bot.clone(), error)),
+        _ => tally.end(&format!("{document} is removed from")),
+    }
+}
+
+/// Which instances have done something, and which have not.
+#[derive(Debug, Default)]
+struct Tally {
+    done: Vec<Instance>,
+    failed: Vec<(Instance, String)>,
+}
+
+impl Tally {
+    /// Whether all have.
+    fn end(mut self, what: &str) -> Result<(), Error> {
+        if self.failed.is_empty() {
+            return Ok(());
+        }
+        let (failed, why) = self.failed.swap_remove(0);
+        let mut done: Vec<String> = self.done.iter().map(Instance::to_string).collect();
+        if done.is_empty() {
+            done.push("no other instance".to_owned());
+        }
+        let mut done = format!("{what} {}", done.join(", "));
+        for (instance, why) in self.failed {
+            done.push_str(&format!(", {instance} has not done it ({why})"));
+        }
+        Err(Error::Partly { done, failed, why })
+    }
 }
 
 /// Adds each file by itself, so that one that cannot be read costs no other.
@@ -66,13 +184,12 @@ async fn add(
     places: &Places,
     json: bool,
 ) -> Result<ExitCode, Error> {
-    let client = client(bot, places)?;
+    let instances = reach(bot, places)?;
     let mut all = Vec::new();
     for file in files {
-        let outcome = match add_one(&client, file).await {
-            Ok(document) => Outcome::Added(document),
-            Err(why) => Outcome::Error(why),
-        };
+        let outcome = add_one(&instances, file)
+            .await
+            .unwrap_or_else(Outcome::Error);
         if !json {
             match &outcome {
                 Outcome::Added(document) => output::say!(
@@ -81,6 +198,7 @@ async fn add(
                     document.document,
                     document.chunks
                 ),
+                Outcome::Partly(why) => output::complain!("{}: {why}", file.display()),
                 Outcome::Error(why) => output::complain!("{}: not added: {why}", file.display()),
             }
         }
@@ -91,7 +209,7 @@ async fn add(
     }
     let failed = all
         .iter()
-        .filter(|added| matches!(added.outcome, Outcome::Error(_)))
+        .filter(|added| !matches!(added.outcome, Outcome::Added(_)))
         .count();
     match (failed, json) {
         // One document says it all, what failed too.
@@ -111,13 +229,32 @@ async fn add(
     }
 }
 
-async fn add_one(client: &operator::Client, file: &Path) -> Result<operator::Document, String> {
+/// Adds one file to all instances.
+async fn add_one(instances: &[Reached], file: &Path) -> Result<Outcome, String> {
     let (name, media_type) = described(file)?;
-    let content = std::fs::read(file).map_err(|error| error.to_string())?;
-    client
-        .put_document(&name, media_type, content)
-        .await
-        .map_err(|error| output::with_causes(&error))
+    let content = bytes::Bytes::from(std::fs::read(file).map_err(|error| error.to_string())?);
+    let mut tally = Tally::default();
+    let mut added = None;
+    for (instance, client) in instances {
+        let put = client.put_document(&name, media_type, content.clone());
+        match put.await {
+            Ok(document) => {
+                added = added.or(Some(document));
+                tally.done.push(instance.clone());
+            }
+            // None of the others is asked: what is wrong with the document would be wrong with it there too.
+            Err(error) if instance.is_first() => return Err(output::with_causes(&error)),
+            Err(error) => {
+                let why = output::with_causes(&error);
+                tally.failed.push((instance.clone(), why));
+            }
+        }
+    }
+    Ok(match (tally.end(&format!("{name} is added to")), added) {
+        (Err(error), _) => Outcome::Partly(error.to_string()),
+        (Ok(()), Some(document)) => Outcome::Added(document),
+        (Ok(()), None) => Outcome::Error("there is no instance to add it to".to_owned()),
+    })
 }
 
 /// The name and type of a document, from its file's name. Pure.
@@ -166,6 +303,43 @@ fn text(documents: &[operator::Document]) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_that_not_all_made_says_who_did() {
+        let [first, second, third] = ["shop", "shop.2", "shop.3"].map(|name| name.parse().unwrap());
+        let done = Tally {
+            done: vec![first],
+            failed: vec![
+                (second, "it is full".to_owned()),
+                (third, "it is gone".to_owned()),
+            ],
+        };
+        let said = done.end("a.md is added to").unwrap_err().to_string();
+        assert!(
+            said.starts_with("a.md is added to shop")
+                && said.contains("shop.2 has not (it is full)")
+                && said.contains("shop.3 has not done it (it is gone)")
+                && said.ends_with("repeat the command"),
+            "{said}"
+        );
+        assert!(Tally::default().end("a.md is added to").is_ok());
+    }
+
+    #[test]
+    fn an_instance_that_is_apart_says_what_mends_it() {
+        let apart = Apart {
+            instance: "shop.2".parse().unwrap(),
+            lacks: vec!["a.md".parse().unwrap()],
+            has_besides: vec!["b.md".parse().unwrap()],
+            error: None,
+        };
+        let said = apart.text();
+        assert!(
+            said.contains("lacks, or has otherwise: a.md; and has besides: b.md")
+                && said.contains("casemate-fill@shop.2"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn the_ending_says_what_a_file_is() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chat_api::BotName;
+use chat_api::{BotName, Instance};
 
 /// The folders and sockets that the command touches.
 #[derive(Debug, Clone)]
@@ -33,42 +33,42 @@ impl Places {
         self.made_bots().join(format!("{bot}.toml"))
     }
 
-    pub(crate) fn operator_socket(&self, bot: &BotName) -> PathBuf {
+    pub(crate) fn operator_socket(&self, instance: &Instance) -> PathBuf {
         self.root
-            .join(format!("run/casemate/chat-operator/{bot}.sock"))
+            .join(format!("run/casemate/chat-operator/{instance}.sock"))
     }
 
-    /// The bot's sealed key.
-    pub(crate) fn key(&self, bot: &BotName) -> PathBuf {
+    /// The instance's sealed key.
+    pub(crate) fn key(&self, instance: &Instance) -> PathBuf {
         self.root
-            .join(format!("var/lib/casemate/keys/chat-{bot}.cred"))
+            .join(format!("var/lib/casemate/keys/chat-{instance}.cred"))
     }
 
-    /// A new key of the bot's that is to replace its key, sealed.
-    pub(crate) fn next_key(&self, bot: &BotName) -> PathBuf {
-        self.key(bot).with_extension("next")
+    /// A new key that is to replace it, sealed.
+    pub(crate) fn next_key(&self, instance: &Instance) -> PathBuf {
+        self.key(instance).with_extension("next")
     }
 
-    /// The bot's store.
-    pub(crate) fn store(&self, bot: &BotName) -> PathBuf {
-        let [_, state] = self.state(bot);
+    /// Its store.
+    pub(crate) fn store(&self, instance: &Instance) -> PathBuf {
+        let [_, state] = self.state(instance);
         state.join("chat.redb")
     }
 
-    /// The folder of the bot's store, and the link to it (`StateDirectory=` with `DynamicUser=`,
+    /// The folder of its store, and the link to it (`StateDirectory=` with `DynamicUser=`,
     /// systemd.exec(5)).
-    pub(crate) fn state(&self, bot: &BotName) -> [PathBuf; 2] {
-        self.kept(&format!("casemate-chat/{bot}"))
+    pub(crate) fn state(&self, instance: &Instance) -> [PathBuf; 2] {
+        self.kept(&format!("casemate-chat/{instance}"))
     }
 
     /// What tells an older copy of the store from the newest, and the link to it.
-    pub(crate) fn anchor(&self, bot: &BotName) -> [PathBuf; 2] {
-        self.kept(&format!("casemate-anchor/chat-{bot}"))
+    pub(crate) fn anchor(&self, instance: &Instance) -> [PathBuf; 2] {
+        self.kept(&format!("casemate-anchor/chat-{instance}"))
     }
 
     /// The file in it.
-    pub(crate) fn anchor_file(&self, bot: &BotName) -> PathBuf {
-        let [_, folder] = self.anchor(bot);
+    pub(crate) fn anchor_file(&self, instance: &Instance) -> PathBuf {
+        let [_, folder] = self.anchor(instance);
         folder.join("chat.anchor")
     }
 
@@ -77,9 +77,10 @@ impl Places {
         self.root.join("dev/tpmrm0")
     }
 
-    /// What the TPM's counter of the bot's store said when it was last read.
-    pub(crate) fn counter(&self, bot: &BotName) -> PathBuf {
-        self.root.join(format!("run/casemate-counter/chat-{bot}"))
+    /// What the TPM's counter of its store said when it was last read.
+    pub(crate) fn counter(&self, instance: &Instance) -> PathBuf {
+        self.root
+            .join(format!("run/casemate-counter/chat-{instance}"))
     }
 
     fn kept(&self, name: &str) -> [PathBuf; 2] {

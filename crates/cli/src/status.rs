@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use crate::bots::{self, Bot};
+use crate::listed::{self, Bot};
 use crate::places::Places;
 use crate::units::{self, Unit};
 use crate::{Error, output};
@@ -20,7 +20,7 @@ struct Status {
 /// Shows services and bots. The exit code is 1 when one of them does not serve.
 pub(crate) async fn show(places: &Places, json: bool) -> Result<ExitCode, Error> {
     // Bots first: a bot that nobody has asked since the start is started by asking.
-    let bots = bots::all(places).await?;
+    let bots = listed::all(places).await?;
     let services = units::services()?;
     let well = services.iter().all(Unit::is_well) && bots.iter().all(Bot::is_well);
     let status = Status {
@@ -54,7 +54,7 @@ fn text(status: &Status, now: u64) -> String {
         &services,
     );
     text.push_str("\n\n");
-    text.push_str(&bots::text(&status.bots));
+    text.push_str(&listed::text(&status.bots));
     if !status.well {
         text.push_str("\n\nNot all is well: `journalctl -u 'casemate-*' -p warning` says why.");
     }

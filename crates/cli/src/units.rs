@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use chat_api::BotName;
+use chat_api::Instance;
 use serde::Serialize;
 use tpm::Count;
 
@@ -61,9 +61,9 @@ pub(crate) fn services() -> Result<Vec<Unit>, Error> {
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// Whether a bot's service still runs, were it only to finish its answers.
-pub(crate) fn runs(bot: &BotName) -> Result<bool, Error> {
-    let unit = format!("casemate-chat@{bot}.service");
+/// Whether an instance's service still runs, were it only to finish its answers.
+pub(crate) fn runs(instance: &Instance) -> Result<bool, Error> {
+    let unit = format!("casemate-chat@{instance}.service");
     let output = Command::new("systemctl")
         .args(["show", "--property", "ActiveState", "--value", &unit])
         .output()
@@ -72,12 +72,12 @@ pub(crate) fn runs(bot: &BotName) -> Result<bool, Error> {
     Ok(!matches!(state.trim(), "inactive" | "failed"))
 }
 
-/// What the TPM's counter of a bot's store says, where there is a TPM. Reading it moves nothing.
-pub(crate) fn counter(bot: &BotName, places: &Places) -> Result<Option<Count>, Error> {
+/// What the TPM's counter of an instance's store says, where there is a TPM. Reading it moves nothing.
+pub(crate) fn counter(instance: &Instance, places: &Places) -> Result<Option<Count>, Error> {
     if !places.tpm().exists() {
         return Ok(None);
     }
-    let unit = format!("casemate-counter@read-chat-{bot}.service");
+    let unit = format!("casemate-counter@read-chat-{instance}.service");
     let output = Command::new("systemctl")
         .args(["start", "--quiet", &unit])
         .output()
@@ -86,15 +86,15 @@ pub(crate) fn counter(bot: &BotName, places: &Places) -> Result<Option<Count>, E
         // As where there is no TPM: a store that is bound to one then says so.
         return Ok(None);
     }
-    let path = places.counter(bot);
+    let path = places.counter(instance);
     let text = std::fs::read_to_string(&path).map_err(|error| Error::Read(path, error))?;
     Ok(text.parse().ok())
 }
 
-/// Has the TPM's counter of a bot's store removed, where there is a TPM. A bot of the same name
+/// Has the TPM's counter of an instance's store removed, where there is a TPM. A bot of the same name
 /// would be refused for lack of the store that the counter is about.
-pub(crate) fn forget_counter(bot: &BotName) -> Result<(), Error> {
-    let unit = format!("casemate-counter@forget-chat-{bot}.service");
+pub(crate) fn forget_counter(instance: &Instance) -> Result<(), Error> {
+    let unit = format!("casemate-counter@forget-chat-{instance}.service");
     let output = Command::new("systemctl")
         .args(["start", "--quiet", &unit])
         .output()
@@ -102,13 +102,13 @@ pub(crate) fn forget_counter(bot: &BotName) -> Result<(), Error> {
     if output.status.success() {
         return Ok(());
     }
-    let bot = bot.clone();
-    Err(Error::Counter { bot, unit })
+    let instance = instance.clone();
+    Err(Error::Counter { instance, unit })
 }
 
-/// Has the service manager forget how a removed bot's service ended: no one can mend it any more.
-pub(crate) fn forget_end(bot: &BotName) {
-    let unit = format!("casemate-chat@{bot}.service");
+/// Has the service manager forget how a removed instance's service ended: no one can mend it any more.
+pub(crate) fn forget_end(instance: &Instance) {
+    let unit = format!("casemate-chat@{instance}.service");
     let forgotten = Command::new("systemctl")
         .args(["reset-failed", "--quiet", &unit])
         .output();

@@ -12,7 +12,7 @@ use tpm::Count;
 /// What the name ends with of the file that says how often a counter moved of late.
 const WEAR: &str = ".wear";
 
-/// What a file's name begins with until it is whole. No store's name has a dot.
+/// What a file's name begins with until it is whole. No store's name begins with a dot, nor ends with [`WEAR`].
 const UNFINISHED: &str = ".new.";
 
 /// The folder.

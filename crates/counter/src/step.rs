@@ -21,7 +21,8 @@ pub enum Step {
 pub struct Task {
     /// What is done.
     pub step: Step,
-    /// The store's name: small letters, digits and hyphens.
+    /// The store's name: small letters, digits and hyphens, and `.2` and so on behind them for those of a service's further
+    /// instances.
     pub store: String,
 }
 
@@ -32,7 +33,8 @@ impl FromStr for Task {
         let refused = || {
             format!(
                 "--instance {instance:?} is none of read-STORE, move-STORE and forget-STORE, where \
-                 STORE is up to {STORE_NAME_BYTES} small letters, digits and hyphens"
+                 STORE is up to {STORE_NAME_BYTES} small letters, digits and hyphens, and for an \
+                 instance a dot and its number"
             )
         };
         let (step, store) = instance.split_once('-').ok_or_else(refused)?;
@@ -43,7 +45,10 @@ impl FromStr for Task {
             _ => return Err(refused()),
         };
         let of_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if store.is_empty() || store.len() > STORE_NAME_BYTES || !store.bytes().all(of_name) {
+        let (name, number) = store.split_once('.').unwrap_or((store, "2"));
+        let is_name = !name.is_empty() && name.bytes().all(of_name);
+        let is_number = matches!(number.as_bytes(), [b'2'..=b'9']);
+        if !is_name || !is_number || store.len() > STORE_NAME_BYTES {
             return Err(refused());
         }
         Ok(Self {
@@ -67,6 +72,8 @@ mod tests {
             (task.step, task.store.as_str()),
             (Step::Move, "chat-my-shop")
         );
+        let task: Task = "read-chat-shop.2".parse().unwrap();
+        assert_eq!(task.store, "chat-shop.2");
         for other in [
             "",
             "read",
@@ -76,6 +83,12 @@ mod tests {
             "read-Chat",
             "read-a b",
             "read-a/b",
+            "read-.2",
+            "read-chat-shop.",
+            "read-chat-shop.1",
+            "read-chat-shop.22",
+            "read-chat-shop.2.3",
+            "read-chat-shop.wear",
         ] {
             let refused = other.parse::<Task>().unwrap_err();
             assert!(refused.contains("move-STORE"), "{refused}");
@@ -86,8 +99,8 @@ mod tests {
         #[test]
         fn a_store_is_a_plain_file_name(instance in "(read-|move-|forget-)?\\PC{0,70}") {
             if let Ok(task) = instance.parse::<Task>() {
-                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-                prop_assert!(task.store.chars().all(plain) && !task.store.is_empty());
+                let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+                prop_assert!(task.store.chars().all(plain) && !task.store.starts_with('.') && !task.store.ends_with(".wear"));
             }
         }
     }

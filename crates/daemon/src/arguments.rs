@@ -9,7 +9,8 @@ use tracing::level_filters::LevelFilter;
 #[derive(Debug, Parser)]
 #[command(version, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
-    /// The configuration file; given several times, the first that exists is read.
+    /// The configuration file, or a folder that has one for the instance; given several times,
+    /// the first that exists is read.
     #[arg(long, value_name = "PATH")]
     pub(crate) config: Vec<PathBuf>,
 

@@ -33,6 +33,17 @@ pub trait Service: Sized + 'static {
     /// (`#[serde(deny_unknown_fields)]`).
     type Config: DeserializeOwned + Send + 'static;
 
+    /// The file that is read where a folder of configurations is given, without its `.toml`. Several
+    /// instances may share one.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the instance's name.
+    fn config_stem(instance: &str) -> Result<String, String> {
+        Err(format!(
+            "--config names a folder, and --instance {instance:?} names no file in it"
+        ))
+    }
+
     /// Rejects a configuration that can be read and yet cannot be served.
     ///
     /// # Errors

@@ -29,9 +29,12 @@ pub fn main<S: Service>() -> ExitCode {
     let arguments = arguments(S::STEM);
     journal::begin(arguments.log);
     let instance = arguments.instance.as_deref();
-    let config = match configure(&arguments, S::STEM, S::CONFIG_FILE, |config| {
-        S::check(config, instance)
-    }) {
+    let config = files(&arguments, S::config_stem).and_then(|paths| {
+        configure(paths, S::STEM, S::CONFIG_FILE, |config| {
+            S::check(config, instance)
+        })
+    });
+    let config = match config {
         Ok(config) => config,
         Err(error) => return refuse(&error),
     };
@@ -57,7 +60,8 @@ pub fn once<J: Job>() -> ExitCode {
     let arguments = arguments(J::STEM);
     journal::begin(arguments.log);
     let instance = arguments.instance.as_deref();
-    let config = match configure(&arguments, J::STEM, ConfigFile::Optional, |config| {
+    let paths = arguments.config.clone();
+    let config = match configure(paths, J::STEM, ConfigFile::Optional, |config| {
         J::check(config, instance)
     }) {
         Ok(config) => config,
@@ -87,13 +91,37 @@ fn arguments(stem: &'static str) -> Arguments {
     Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-fn configure<C: DeserializeOwned>(
+/// The configuration files that were given, and in folders those of the instance.
+fn files(
     arguments: &Arguments,
+    stem: impl Fn(&str) -> Result<String, String>,
+) -> Result<Vec<PathBuf>, ConfigError> {
+    let of_instance = |path: &PathBuf| {
+        let refused = |why| ConfigError::Refused {
+            path: path.clone(),
+            why,
+        };
+        let instance = arguments.instance.as_deref().ok_or_else(|| {
+            refused("it is a folder, and there is no --instance that names a file in it".to_owned())
+        })?;
+        Ok(path.join(format!("{}.toml", stem(instance).map_err(refused)?)))
+    };
+    let file = |path: &PathBuf| {
+        if path.is_dir() {
+            of_instance(path)
+        } else {
+            Ok(path.clone())
+        }
+    };
+    arguments.config.iter().map(file).collect()
+}
+
+fn configure<C: DeserializeOwned>(
+    mut paths: Vec<PathBuf>,
     stem: &str,
     file: ConfigFile,
     check: impl Fn(&C) -> Result<(), String>,
 ) -> Result<C, ConfigError> {
-    let mut paths = arguments.config.clone();
     // A file that was asked for has to be there, whatever defaults there are.
     let file = if paths.is_empty() {
         file
@@ -195,4 +223,40 @@ fn stop_on_signal(drain: CancellationToken) -> std::io::Result<()> {
         drain.cancel();
     });
     Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_stands_for_the_instance_s_file_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_str().unwrap();
+        let asked = |arguments: &[&str]| {
+            let arguments = Arguments::parse_from([&["casemate-x"], arguments].concat());
+            // As where several instances share one file.
+            files(&arguments, |instance| match instance.split_once('.') {
+                Some((stem, _)) => Ok(stem.to_owned()),
+                None => Err(format!("{instance} is none")),
+            })
+        };
+        let given = ["--config", path, "--config", "/a/file.toml"];
+        let found = asked(&[&given[..], &["--instance", "shop.2"]].concat()).unwrap();
+        assert_eq!(
+            found,
+            [
+                folder.path().join("shop.toml"),
+                PathBuf::from("/a/file.toml")
+            ]
+        );
+        let refused = asked(&given).unwrap_err().to_string();
+        assert!(refused.contains("no --instance"), "{refused}");
+        let refused = asked(&[&given[..], &["--instance", "shop"]].concat());
+        assert!(refused.unwrap_err().to_string().contains("shop is none"));
+        assert!(asked(&[]).unwrap().is_empty());
+    }
 }

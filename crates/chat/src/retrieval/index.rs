@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chat_api::DocumentName;
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
 
 use super::Words;
 use crate::knowledge::Chunk;
@@ -36,6 +38,8 @@ pub struct Document {
     pub bytes: u64,
     /// When it was added, in milliseconds since 1970.
     pub added: u64,
+    /// The hash of what it is written in and of its content.
+    pub digest: [u8; 32],
 }
 
 impl std::fmt::Debug for Document {
@@ -292,6 +296,19 @@ impl Index {
     #[must_use]
     pub fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// Tells these documents from others: a hash of their names and contents, in hexadecimal digits.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut all = Sha256::new();
+        for document in self.documents() {
+            let name = document.name.as_str().as_bytes();
+            all.update((name.len() as u64).to_be_bytes());
+            all.update(name);
+            all.update(document.digest);
+        }
+        HEXLOWER.encode(&all.finalize())
     }
 
     /// Whether there are none.

@@ -15,6 +15,7 @@ fn analysed(name: &str, source: &str) -> Analysed {
         chunks: readable.chunks,
         bytes: source.len() as u64,
         added: 0,
+        digest: [0; 32],
     };
     analyse(document, &words())
 }

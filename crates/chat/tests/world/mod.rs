@@ -98,16 +98,21 @@ impl World {
     }
 
     pub fn serve(&self, run: &str) -> Serving {
+        self.serve_as("shop", run)
+    }
+
+    /// Serves an instance of the bot, which has a store of its own.
+    pub fn serve_as(&self, instance: &str, run: &str) -> Serving {
+        let store = if instance == "shop" {
+            "chat.redb".to_owned()
+        } else {
+            format!("{instance}.redb")
+        };
         let key = secret::Key::new([7; secret::KEY_BYTES]);
-        let store = Store::open(
-            &self.folder.path().join("chat.redb"),
-            &key,
-            Options::default(),
-        )
-        .unwrap();
+        let store = Store::open(&self.folder.path().join(store), &key, Options::default()).unwrap();
         let llm = llm_api::Client::new(&self.llm);
         let bot =
-            Arc::new(Bot::open("shop".parse().unwrap(), self.file.clone(), store, llm).unwrap());
+            Arc::new(Bot::open(instance.parse().unwrap(), self.file.clone(), store, llm).unwrap());
         let (visitors, for_visitors) = self.folder.listen(&format!("visitors-{run}.sock"));
         let (operators, for_operators) = self.folder.listen(&format!("operators-{run}.sock"));
         let drain = CancellationToken::new();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chat_api::BotName;
+use chat_api::Instance;
 use clap::{Args, Subcommand, ValueHint};
 use store::Mark;
 
@@ -44,9 +44,9 @@ pub(crate) struct Chosen {
 /// Where the key comes from.
 #[derive(Debug, Args)]
 pub(crate) struct KeyFrom {
-    /// A bot of this appliance: its store, opened with its own key.
+    /// A bot of this appliance, or an instance of one such as `shop.2`: its store, opened with its own key.
     #[arg(long, value_name = "BOT")]
-    pub(crate) bot: Option<BotName>,
+    pub(crate) bot: Option<Instance>,
     /// A file with the store's key, 32 raw bytes, such as /dev/stdin behind `systemd-creds decrypt
     /// --name=store FILE.cred -`.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]

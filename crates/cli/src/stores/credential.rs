@@ -5,7 +5,7 @@ use std::io::{self, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use chat_api::BotName;
+use chat_api::Instance;
 use secret::{KEY_BYTES, Key};
 use zeroize::Zeroizing;
 
@@ -37,7 +37,7 @@ pub(crate) fn from_file(path: &Path) -> Result<Key, Error> {
 }
 
 /// A bot's key.
-pub(crate) fn of_bot(bot: &BotName, places: &Places) -> Result<Key, Error> {
+pub(crate) fn of_bot(bot: &Instance, places: &Places) -> Result<Key, Error> {
     let sealed = places.key(bot);
     if sealed.exists() {
         unsealed(bot, &sealed)
@@ -48,7 +48,7 @@ pub(crate) fn of_bot(bot: &BotName, places: &Places) -> Result<Key, Error> {
 
 /// A key that was sealed for a bot, which only root can unseal, and only on its machine
 /// (systemd-creds(1)).
-pub(crate) fn unsealed(bot: &BotName, sealed: &Path) -> Result<Key, Error> {
+pub(crate) fn unsealed(bot: &Instance, sealed: &Path) -> Result<Key, Error> {
     let failed = |why: String| Error::Credential(bot.clone(), sealed.into(), why);
     let mut tool = tool("decrypt", sealed, Path::new(STANDARD))
         .stdin(Stdio::null())
@@ -65,7 +65,7 @@ pub(crate) fn unsealed(bot: &BotName, sealed: &Path) -> Result<Key, Error> {
 }
 
 /// Seals a key for a bot to `sealed`, a file that is there whole and durable or not at all.
-pub(crate) fn seal(key: &Key, bot: &BotName, sealed: &Path) -> Result<(), Error> {
+pub(crate) fn seal(key: &Key, bot: &Instance, sealed: &Path) -> Result<(), Error> {
     let failed = |why: String| Error::Credential(bot.clone(), sealed.into(), why);
     let unfinished = sealed.with_extension("new");
     let mut tool = tool("encrypt", Path::new(STANDARD), &unfinished)

@@ -22,6 +22,7 @@ use store::{FileAnchor, Options};
 
 pub(crate) use self::arguments::StoreCommand;
 use self::arguments::{Chosen, KeyFrom};
+pub(crate) use self::credential::of_bot as key_of;
 pub use self::holder::Holder;
 use crate::Error;
 use crate::places::Places;

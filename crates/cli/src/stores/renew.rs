@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chat_api::BotName;
+use chat_api::Instance;
 use secret::Key;
 use serde_json::json;
 use store::offline;
@@ -69,7 +69,7 @@ pub(crate) async fn rekey(options: &Rekey, places: &Places, json: bool) -> Resul
 /// Changes the key of a bot's store and the sealed key that its service is given. Whatever moment
 /// this is cut off at, one of the two sealed keys opens the store, and [`finish_change`] finds it.
 fn change(
-    bot: &BotName,
+    bot: &Instance,
     new: &Key,
     places: &Places,
     rekey: impl FnOnce() -> Result<(), Error>,
@@ -81,7 +81,7 @@ fn change(
 }
 
 /// Ends a change of a bot's key that was cut off.
-fn finish_change(bot: &BotName, path: &Path, places: &Places) -> Result<(), Error> {
+fn finish_change(bot: &Instance, path: &Path, places: &Places) -> Result<(), Error> {
     let next = places.next_key(bot);
     if !next.exists() {
         return Ok(());

@@ -3,16 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use redb::ReadableTableMetadata as _;
 use secret::Key;
 
 use super::hold;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::layout::{BLOCK_BYTES, POOL_AT, SUPERBLOCKS, offset};
 use crate::mark::{MARK_ID_BYTES, Mark};
 use crate::medium::Medium;
+use crate::options::Options;
 use crate::recover::{read_available, recover};
 use crate::subject::{Beside, KeyTable};
 use crate::superblock::{self, Clear, Superblock};
+use crate::table::Table;
 
 /// What a store's file says to whoever has no key. None of it is authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +113,17 @@ pub struct Info {
     pub data_keys: usize,
     /// Blocks that an older data key seals.
     pub outdated: u64,
+}
+
+/// How many records a table has. Changes nothing.
+///
+/// # Errors
+/// As [`crate::Store::open`].
+pub fn count(path: &Path, key: &Key, table: Table) -> Result<u64, Error> {
+    let engine = Engine::look(Arc::new(hold(path)?), key, Options::default())?;
+    let opening = engine.present()?;
+    let found = opening.view()?.table(table)?;
+    found.map_or(Ok(0), |table| table.len().map_err(Error::engine))
 }
 
 /// Opens what names the store's blocks, and counts them. Changes nothing.

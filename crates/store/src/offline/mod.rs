@@ -13,7 +13,7 @@ use std::path::Path;
 use rustix::io::Errno;
 
 pub use change::{accept, rekey, renew, snapshot};
-pub use look::{Info, Outline, erased, info, outline};
+pub use look::{Info, Outline, count, erased, info, outline};
 pub use restore::Restore;
 pub use verify::{Verified, verify};
 

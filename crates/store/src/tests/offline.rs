@@ -168,6 +168,16 @@ fn looking_changes_nothing_and_damage_is_found() {
     );
     let info = offline::info(&path, &key()).unwrap();
     assert_eq!((info.data_keys, info.outdated), (1, 0));
+    assert_eq!(offline::count(&path, &key(), T).unwrap(), 2);
+    assert_eq!(
+        offline::count(&path, &key(), crate::Table::new("absent")).unwrap(),
+        0
+    );
+    let other = Key::new([9; 32]);
+    assert!(matches!(
+        offline::count(&path, &other, T),
+        Err(Error::WrongKey)
+    ));
     assert!(info.mark.generation >= mark.generation);
     let verified = offline::verify(&path, &key(), Options::default(), &mut go_on()).unwrap();
     assert_eq!(verified.mark, info.mark);

@@ -30,6 +30,13 @@ const TOLD_BY_ANY: &[&str] = &["guard", "mailer"];
 /// Who knows another service's files without calling it: `bots` lists what `chat` is to serve.
 const READS: &[(&str, &str)] = &[("bots", "chat")];
 
+/// Who acts as an operator of another service, by the operators' sockets: `fill` carries documents from one instance of
+/// `chat` to another. For that a unit has the group of operators in place of that of callers.
+const OPERATES: &[(&str, &str)] = &[("fill", "chat")];
+
+/// The group of operators.
+const OPERATOR_GROUP: &str = "casemate-operator";
+
 /// What only development may use.
 const DEVELOPMENT: &[&str] = &["testkit", "xtask"];
 
@@ -93,6 +100,7 @@ fn objection(from: &str, to: &str, development: bool) -> Option<String> {
         || CALL_ANY.contains(&from)
         || TOLD_BY_ANY.contains(&service)
         || READS.contains(&(from, service))
+        || OPERATES.contains(&(from, service))
         || CALLS
             .iter()
             .any(|(caller, called)| *caller == from && called.contains(&service));
@@ -132,20 +140,37 @@ pub(super) fn grants(tree: &Tree) -> Vec<Finding> {
             .collect();
         for unit in units {
             let prefix = format!("systemd/{unit}/");
-            let granted: BTreeSet<_> = tree
+            let groups: BTreeSet<_> = tree
                 .paths()
                 .filter(|path| path.starts_with(&prefix))
                 .filter_map(|path| tree.text(path))
                 .flat_map(str::lines)
                 .filter_map(|line| line.strip_prefix("SupplementaryGroups="))
                 .flat_map(str::split_whitespace)
+                .collect();
+            let operates = OPERATES.iter().any(|(caller, _)| *caller == name);
+            if operates != groups.contains(OPERATOR_GROUP) {
+                let text = if operates {
+                    format!(
+                        "does not grant {OPERATOR_GROUP}, but crates/{name} acts as an operator"
+                    )
+                } else {
+                    format!("grants {OPERATOR_GROUP}, but crates/{name} is no operator")
+                };
+                findings.push(Finding::new(&prefix, text));
+            }
+            let granted: BTreeSet<_> = groups
+                .into_iter()
                 .filter_map(|group| group.strip_prefix("casemate-to-"))
                 .collect();
             let callable: BTreeSet<_> = needs
                 .normal
                 .iter()
                 .filter_map(|to| to.strip_suffix("-api"))
-                .filter(|service| *service != name && !READS.contains(&(name, service)))
+                .filter(|service| {
+                    let other = (name, *service);
+                    *service != name && !READS.contains(&other) && !OPERATES.contains(&other)
+                })
                 .collect();
             for service in granted.difference(&callable) {
                 findings.push(Finding::new(
@@ -279,6 +304,31 @@ mod tests {
             )],
         );
         assert!(found[0].contains("grants casemate-to-llm"), "{found:?}");
+    }
+
+    #[test]
+    fn an_operators_group_is_an_operators_alone() {
+        let gate = (
+            "systemd/casemate-gate.service.d/50-grant.conf",
+            "SupplementaryGroups=casemate-to-chat casemate-operator",
+        );
+        let found = texts(grants, &[gate]);
+        assert!(found[0].contains("grants casemate-operator"), "{found:?}");
+        let fill = (
+            "crates/fill/Cargo.toml",
+            "[dependencies]\nchat-api.workspace = true",
+        );
+        let unit = "systemd/casemate-fill@.service.d/50-grant.conf";
+        let found = texts(grants, &[fill, (unit, "")]);
+        assert!(
+            found[0].contains("does not grant casemate-operator"),
+            "{found:?}"
+        );
+        let found = texts(
+            grants,
+            &[fill, (unit, "SupplementaryGroups=casemate-operator")],
+        );
+        assert_eq!(found, [""; 0]);
     }
 
     #[test]
