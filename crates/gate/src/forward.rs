@@ -12,7 +12,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use ipc::{Body, Client, ClientError};
+use ipc::{Body, Client, ClientError, Switch};
 
 use crate::{Config, Route, headers, route};
 
@@ -113,6 +113,37 @@ impl Bots {
         }
     }
 
+    /// Asks a bot to speak another protocol.
+    ///
+    /// # Errors
+    /// The answer for the visitor.
+    pub(crate) async fn switch(
+        &self,
+        bot: &BotName,
+        request: Request<Body>,
+    ) -> Result<Switch, Response<Body>> {
+        let client = self.client(bot);
+        match tokio::time::timeout(self.answer_time, client.switch(request)).await {
+            Ok(Ok(switch)) => {
+                self.remember(bot, client);
+                Ok(switch)
+            }
+            Ok(Err(ClientError::Absent(..))) => Err(ipc::problem(
+                StatusCode::NOT_FOUND,
+                "There is no such assistant here.",
+            )),
+            Ok(Err(error)) => {
+                tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
+                Err(away(StatusCode::BAD_GATEWAY))
+            }
+            Err(_) => {
+                let time = self.answer_time;
+                tracing::warn!(%bot, ?time, "a visitor was told that the assistant is away: no answer in time");
+                Err(away(StatusCode::GATEWAY_TIMEOUT))
+            }
+        }
+    }
+
     fn client(&self, bot: &BotName) -> Client {
         let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let known = clients.get(bot).cloned();
@@ -164,7 +195,7 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
+pub(crate) fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
     let path = match query {
         Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
         None => PathAndQuery::try_from(rest),
