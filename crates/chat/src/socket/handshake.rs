@@ -1,4 +1,4 @@
-//! Pure: the opening handshake as a server (RFC 6455, section 4.2).
+//! The opening handshake as a server (RFC 6455, section 4.2).
 
 use http::StatusCode;
 use http::header::{
