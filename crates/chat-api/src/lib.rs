@@ -14,6 +14,7 @@ mod language;
 pub mod limits;
 pub mod operator;
 mod origin;
+pub mod socket;
 pub mod visitor;
 
 pub use bot_file::{BotFile, BotFileError, DEFAULT_PROVIDER};

@@ -14,6 +14,9 @@ pub const BOT_PATH: &str = "/v1/bot";
 /// `DELETE`: erases it for good. With `/messages` behind that, `POST`: [`Ask`].
 pub const CONVERSATIONS_PATH: &str = "/v1/conversations";
 
+/// `GET`: a WebSocket (RFC 6455) for a whole session; [`crate::socket`] has its messages.
+pub const SOCKET_PATH: &str = "/v1/socket";
+
 /// Whether a path names one conversation: of all that visitors can name, this alone can be deleted.
 #[must_use]
 pub fn is_conversation(path: &str) -> bool {

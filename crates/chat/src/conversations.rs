@@ -64,6 +64,15 @@ impl Conversations {
         stored.await.map_err(refused)
     }
 
+    /// Checks that a conversation is here.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConversation`]; or when the store fails.
+    pub fn find(&self, id: &ConversationId) -> Result<(), Error> {
+        let found = self.store.read(|tx| tx.get(CONVERSATIONS, id.as_bytes()))?;
+        found.map(drop).ok_or(Error::UnknownConversation)
+    }
+
     /// Checks that a token opens a conversation.
     ///
     /// # Errors

@@ -54,6 +54,25 @@ impl Sites {
         self.0.iter().find(|site| *site == origin).cloned()
     }
 
+    /// Whether a page that opens a WebSocket may. Browsers ask nobody before they open one, so it is refused here: to
+    /// all pages but the bot's own and those of the sites in its file. What is no browser names no origin, and has no
+    /// visitor's secrets that a page could borrow (RFC 6455, section 10.2).
+    #[must_use]
+    pub(crate) fn admits(&self, request: &HeaderMap) -> bool {
+        if !request.contains_key(header::ORIGIN) || self.caller(request).is_some() {
+            return true;
+        }
+        let mut origins = request.get_all(header::ORIGIN).iter();
+        let (Some(origin), None, Some(host)) =
+            (origins.next(), origins.next(), request.get(header::HOST))
+        else {
+            return false;
+        };
+        // Visitors come by HTTPS alone.
+        let own = origin.as_bytes().strip_prefix(b"https://");
+        own.is_some_and(|own| !own.is_empty() && own.eq_ignore_ascii_case(host.as_bytes()))
+    }
+
     /// The answer to a browser that asks on behalf of a page whether it may call;
     /// none where the request is no such question.
     #[must_use]
@@ -150,6 +169,36 @@ mod tests {
             "https://shop.example"
         );
         assert!(!headers.contains_key("access-control-allow-credentials"));
+    }
+
+    #[test]
+    fn a_page_of_its_own_may_open_a_websocket_and_so_may_a_site_of_the_file() {
+        let admits = |origins: &[&str]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("chat.example:8443"));
+            for origin in origins {
+                headers.append(header::ORIGIN, origin.parse().unwrap());
+            }
+            sites("'https://shop.example'").admits(&headers)
+        };
+        assert!(admits(&[]));
+        assert!(admits(&["https://shop.example"]));
+        assert!(admits(&["https://chat.example:8443"]));
+        for strange in [
+            "null",
+            "",
+            "https://",
+            "https://evil.example",
+            "http://chat.example:8443",
+            "https://chat.example",
+            "https://chat.example:8443.evil.example",
+        ] {
+            assert!(!admits(&[strange]), "{strange}");
+        }
+        assert!(!admits(&[
+            "https://chat.example:8443",
+            "https://chat.example:8443"
+        ]));
     }
 
     proptest! {

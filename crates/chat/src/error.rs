@@ -54,6 +54,15 @@ pub enum Error {
     /// As many answers as may be are under way.
     #[error("too many answers are under way")]
     Busy,
+    /// The answer before is still under way.
+    #[error("an answer is under way on this connection")]
+    Answering,
+    /// The address takes WebSockets.
+    #[error("not a WebSocket, or not as it must be")]
+    Upgrade,
+    /// The page is of a site that may not call.
+    #[error("the page's site may not call")]
+    Origin,
     /// The document cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
@@ -99,9 +108,11 @@ impl Error {
             | Self::UnknownDocument
             | Self::NotFound => StatusCode::NOT_FOUND,
             Self::ConversationHeader => StatusCode::BAD_REQUEST,
-            Self::ConversationTaken | Self::IdTaken | Self::ConversationFull => {
+            Self::ConversationTaken | Self::IdTaken | Self::ConversationFull | Self::Answering => {
                 StatusCode::CONFLICT
             }
+            Self::Upgrade => StatusCode::UPGRADE_REQUIRED,
+            Self::Origin => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -143,6 +154,9 @@ impl Error {
                 format!("The conversation has {MESSAGES_MAX} messages, which is the most. Please begin a new one.")
             }
             Self::Busy => "Too many questions are being answered just now. Please try again in a moment.".to_owned(),
+            Self::Answering => "The answer before is not whole yet. Please wait for it.".to_owned(),
+            Self::Upgrade => "This address takes WebSockets of version 13 only.".to_owned(),
+            Self::Origin => "Pages of this site may not call the assistant.".to_owned(),
             Self::Unreadable(error) => format!("This was not added: {error}. What the bot knew before is unchanged."),
             Self::DocumentName(error) => format!("This was not done: {error}."),
             Self::UnknownDocument => "There is no document of that name.".to_owned(),
@@ -156,18 +170,37 @@ impl Error {
         }
     }
 
-    /// Logs what an operator has to know, and makes the response for the client.
+    /// Whether the very same request may be done later.
     #[must_use]
-    pub fn response(&self) -> Response {
+    pub fn may_pass_later(&self) -> bool {
+        self.status() == StatusCode::SERVICE_UNAVAILABLE || matches!(self, Self::Answering)
+    }
+
+    /// Logs what an operator has to know.
+    pub(crate) fn log(&self) {
         if self.status().is_server_error() {
             tracing::error!("a request was not done: {self}");
         }
+    }
+
+    /// Logs what an operator has to know, and makes the response for the client.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        self.log();
         let mut response = ipc::problem(self.status(), &self.detail());
         match self {
             Self::Busy => {
                 response
                     .headers_mut()
                     .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            }
+            Self::Upgrade => {
+                let headers = response.headers_mut();
+                headers.insert(
+                    header::SEC_WEBSOCKET_VERSION,
+                    HeaderValue::from_static("13"),
+                );
+                crate::socket::agree(headers);
             }
             Self::Method(allowed) => {
                 response

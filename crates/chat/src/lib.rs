@@ -21,7 +21,9 @@ pub mod prompt;
 pub mod retrieval;
 pub mod schema;
 mod serve;
+mod socket;
 pub mod sse;
+pub mod turn;
 pub mod visitors;
 
 pub use error::Error;

@@ -88,14 +88,23 @@ impl LogReader {
         }
     }
 
+    /// The log from its beginning, part by part.
+    #[must_use]
+    pub fn follow(self) -> Follower {
+        Follower {
+            log: self.0,
+            keep_alive: KEEP_ALIVE_TIME,
+            sent: 0,
+            over: false,
+        }
+    }
+
     /// The log as a body: what there is, then what comes, with a comment whenever nothing did for `keep_alive`.
     #[must_use]
     pub fn into_body(self, keep_alive: Duration) -> ipc::Body {
         let follower = Follower {
-            log: self.0,
             keep_alive,
-            sent: 0,
-            over: false,
+            ..self.follow()
         };
         let frames = stream::unfold(follower, |mut follower| async move {
             let bytes = follower.next().await?;
@@ -105,7 +114,9 @@ impl LogReader {
     }
 }
 
-struct Follower {
+/// Reads a log as it grows.
+#[derive(Debug)]
+pub struct Follower {
     log: watch::Receiver<Log>,
     keep_alive: Duration,
     /// How much of the log was sent.
@@ -114,7 +125,8 @@ struct Follower {
 }
 
 impl Follower {
-    async fn next(&mut self) -> Option<Bytes> {
+    /// What was added: whole events. None at the end. Nothing is lost when it is given up.
+    pub async fn next(&mut self) -> Option<Bytes> {
         while !self.over {
             {
                 let log = self.log.borrow_and_update();

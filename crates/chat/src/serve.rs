@@ -108,7 +108,7 @@ pub async fn run(
     operators: UnixListener,
     drain: CancellationToken,
 ) {
-    let for_visitors = Arc::new(Visitors::of(Arc::clone(&bot)));
+    let for_visitors = Arc::new(Visitors::of(Arc::clone(&bot), drain.clone()));
     let for_operators = Arc::new(Operators::of(Arc::clone(&bot)));
     let few = Limits {
         connections: OPERATORS,

@@ -19,6 +19,15 @@ pub fn write(event: &Event, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
+/// The names and data of the events that [`write`] wrote. Comments are left out.
+pub fn read(stream: &[u8]) -> impl Iterator<Item = (&str, &str)> {
+    let text = str::from_utf8(stream).unwrap_or_default();
+    text.split("\n\n").filter_map(|block| {
+        let (name, data) = block.strip_prefix("event: ")?.split_once('\n')?;
+        Some((name, data.strip_prefix("data: ")?))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -66,14 +75,16 @@ mod tests {
                 write(event, &mut stream);
                 stream.extend_from_slice(KEEP_ALIVE);
             }
-            let text = String::from_utf8(stream).unwrap();
-            let mut read = Vec::new();
+            let text = str::from_utf8(&stream).unwrap();
+            let mut found = Vec::new();
             for block in text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':')) {
                 let (name, data) = block.split_once('\n').unwrap();
                 let name = name.strip_prefix("event: ").unwrap();
-                read.push(Event::parse(name, data.strip_prefix("data: ").unwrap()).unwrap());
+                found.push(Event::parse(name, data.strip_prefix("data: ").unwrap()).unwrap());
             }
-            prop_assert_eq!(read, sent);
+            prop_assert_eq!(&found, &sent);
+            let again: Vec<_> = read(&stream).map(|(name, data)| Event::parse(name, data).unwrap()).collect();
+            prop_assert_eq!(again, sent);
         }
     }
 

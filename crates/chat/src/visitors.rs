@@ -9,15 +9,18 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use ipc::{Request, RequestId, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
-use crate::answer::{self, Place, Question};
+use crate::answer::{Place, Question};
 use crate::assets::Assets;
 use crate::bot::{Bot, now};
 use crate::conversation::{ConversationId, Token, normalise, random};
-use crate::conversations::{MESSAGES_MAX, messages};
+use crate::conversations::messages;
 use crate::cors::Sites;
 use crate::error::Error;
-use crate::live::{Claimed, KEEP_ALIVE_TIME, LogReader};
+use crate::live::KEEP_ALIVE_TIME;
+use crate::socket::Sockets;
+use crate::turn::{Turn, turn};
 
 /// What the calls of this socket take and give.
 #[derive(Debug)]
@@ -25,15 +28,22 @@ pub struct Visitors {
     bot: Arc<Bot>,
     assets: Assets,
     sites: Sites,
+    sockets: Sockets,
 }
 
 impl Visitors {
-    /// The visitors of a bot.
+    /// The visitors of a bot. Their WebSockets end once `stop` is cancelled.
     #[must_use]
-    pub fn of(bot: Arc<Bot>) -> Self {
+    pub fn of(bot: Arc<Bot>, stop: CancellationToken) -> Self {
         let assets = Assets::of(&bot.file);
         let sites = Sites::of(&bot.file);
-        Self { bot, assets, sites }
+        let sockets = Sockets::of(Arc::clone(&bot), stop);
+        Self {
+            bot,
+            assets,
+            sites,
+            sockets,
+        }
     }
 
     /// Answers one request.
@@ -64,6 +74,9 @@ impl Visitors {
                 ((Some("bot"), None, ..), &Method::GET) => {
                     Ok(ipc::json(StatusCode::OK, &self.bot.info()))
                 }
+                ((Some("socket"), None, ..), &Method::GET) => {
+                    self.sockets.open(request, &self.sites)
+                }
                 ((Some("conversations"), None, ..), &Method::POST) => self.begin(request).await,
                 ((Some("conversations"), Some(id), None, _), &Method::GET) => {
                     self.conversation(id, &request)
@@ -74,7 +87,7 @@ impl Visitors {
                 ((Some("conversations"), Some(id), Some("messages"), None), &Method::POST) => {
                     self.message(id, request).await
                 }
-                ((Some("bot"), None, ..), _) => Err(Error::Method("GET")),
+                ((Some("bot" | "socket"), None, ..), _) => Err(Error::Method("GET")),
                 ((Some("conversations"), Some(_), None, _), _) => Err(Error::Method("GET, DELETE")),
                 (
                     (Some("conversations"), None, ..)
@@ -204,66 +217,12 @@ impl Visitors {
     }
 
     /// Answers a question, reads along where it is being answered, or says again what was answered.
-    async fn answer(&self, mut question: Question) -> Result<Response, Error> {
-        let (claim, log, reader) = loop {
-            match self
-                .bot
-                .live
-                .claim(question.conversation, question.id.clone())
-            {
-                Claimed::Yours(claim, log, reader) => break (claim, log, reader),
-                // Another visitor's, who is alone to be told the token.
-                Claimed::Running(_) if matches!(question.place, Place::First(_)) => {
-                    return Err(Error::ConversationTaken);
-                }
-                Claimed::Running(reader) => match stream(reader).await {
-                    // Whoever held the right gave it back unused.
-                    Err(Error::CutOff) => {}
-                    other => return other,
-                },
-            }
-        };
-        if matches!(question.place, Place::Next(_)) {
-            let mut earlier = self.bot.conversations.exchanges(&question.conversation)?;
-            if let Some(at) = earlier
-                .iter()
-                .position(|exchange| exchange.question.id == question.id)
-            {
-                let known = earlier.swap_remove(at);
-                if known.question.text != question.text {
-                    return Err(Error::IdTaken);
-                }
-                if let Some(answer) = known.answer {
-                    return Ok(event_stream(ipc::full(answer::replay(
-                        &question.id,
-                        answer,
-                    ))));
-                }
-                earlier.truncate(at);
-                question.place = Place::Stored(known.number);
-            } else {
-                let next = earlier
-                    .last()
-                    .map_or(0, |last| last.number.saturating_add(1));
-                if (next as usize).saturating_mul(2) >= MESSAGES_MAX {
-                    return Err(Error::ConversationFull);
-                }
-                question.place = Place::Next(next);
-            }
-            question.earlier = earlier;
-        }
-        let place = Arc::clone(&self.bot.places)
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy)?;
-        answer::spawn(&self.bot, question, log, claim, place);
-        stream(reader).await
+    async fn answer(&self, question: Question) -> Result<Response, Error> {
+        Ok(event_stream(match turn(&self.bot, question).await? {
+            Turn::Live(reader) => reader.into_body(KEEP_ALIVE_TIME),
+            Turn::Given(stream) => ipc::full(stream),
+        }))
     }
-}
-
-/// The log of an answer as a response, once the question is durable.
-async fn stream(mut reader: LogReader) -> Result<Response, Error> {
-    reader.taken().await?;
-    Ok(event_stream(reader.into_body(KEEP_ALIVE_TIME)))
 }
 
 fn event_stream(body: ipc::Body) -> Response {

@@ -13,7 +13,7 @@ use chat_api::{Language, MediaType};
 const FIRST_PERCENT: usize = 80;
 
 /// Questions as operators ask them, in other words than the headings', and the document that answers.
-const QUESTIONS: [(&str, &str); 28] = [
+const QUESTIONS: [(&str, &str); 30] = [
     (
         "How do I get the chat onto my web page?",
         "embed-the-widget.md",
@@ -33,6 +33,14 @@ const QUESTIONS: [(&str, &str); 28] = [
     (
         "where do I put my own TLS certificate",
         "embed-the-widget.md",
+    ),
+    (
+        "Can my own app hold a conversation through a WebSocket?",
+        "talk-over-a-websocket.md",
+    ),
+    (
+        "What does close code 1012 mean?",
+        "talk-over-a-websocket.md",
     ),
     ("Can I upload PDFs?", "add-documents.md"),
     (

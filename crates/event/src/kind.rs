@@ -45,11 +45,11 @@ pub enum Event<'a> {
         /// Seconds until it would have passed.
         retry_s: u64,
     },
-    /// A connection or a stream was one too many.
+    /// A connection, a stream or a WebSocket was one too many.
     ConnectionLimit {
         /// Who opened it.
         client: IpAddr,
-        /// What was counted: `connections` or `streams`.
+        /// What was counted: `connections`, `streams` or `sockets`.
         limit: &'a str,
         /// How many there may be.
         most: u64,
@@ -74,6 +74,36 @@ pub enum Event<'a> {
         client: IpAddr,
         /// What was waited for.
         phase: &'a str,
+    },
+    /// A WebSocket was asked for in a way, or at a place, that is not taken.
+    UpgradeRefused {
+        /// Who asked.
+        client: IpAddr,
+        /// What is wrong with it.
+        reason: &'a str,
+    },
+    /// A page of a site that may not call the bot asked for a WebSocket.
+    OriginRefused {
+        /// Whose browser asked.
+        client: IpAddr,
+        /// The page's origin.
+        origin: &'a str,
+        /// The bot.
+        bot: &'a str,
+    },
+    /// A client sent on a WebSocket what RFC 6455 forbids.
+    FrameMalformed {
+        /// Who sent it.
+        client: IpAddr,
+        /// What is wrong with it.
+        reason: &'a str,
+    },
+    /// A client's message on a WebSocket was too long.
+    MessageTooLarge {
+        /// Who sent it.
+        client: IpAddr,
+        /// The longest that is taken, in bytes.
+        most_bytes: u64,
     },
     /// A certificate in use ends soon, or has ended.
     CertificateExpiring {
@@ -112,6 +142,14 @@ pub enum Kind {
     BodyTooLarge,
     /// [`Event::SlowClient`]
     SlowClient,
+    /// [`Event::UpgradeRefused`]
+    UpgradeRefused,
+    /// [`Event::OriginRefused`]
+    OriginRefused,
+    /// [`Event::FrameMalformed`]
+    FrameMalformed,
+    /// [`Event::MessageTooLarge`]
+    MessageTooLarge,
     /// [`Event::CertificateExpiring`]
     CertificateExpiring,
     /// [`Event::CertificateRenewalFailed`]
@@ -120,7 +158,7 @@ pub enum Kind {
 
 impl Kind {
     /// All there are, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::TlsHandshakeFailed,
         Self::RequestMalformed,
         Self::HostUnknown,
@@ -130,6 +168,10 @@ impl Kind {
         Self::ProxyUntrusted,
         Self::BodyTooLarge,
         Self::SlowClient,
+        Self::UpgradeRefused,
+        Self::OriginRefused,
+        Self::FrameMalformed,
+        Self::MessageTooLarge,
         Self::CertificateExpiring,
         Self::CertificateRenewalFailed,
     ];
@@ -147,6 +189,10 @@ impl Kind {
             Self::ProxyUntrusted => "proxy-untrusted",
             Self::BodyTooLarge => "body-too-large",
             Self::SlowClient => "slow-client",
+            Self::UpgradeRefused => "upgrade-refused",
+            Self::OriginRefused => "origin-refused",
+            Self::FrameMalformed => "frame-malformed",
+            Self::MessageTooLarge => "message-too-large",
             Self::CertificateExpiring => "certificate-expiring",
             Self::CertificateRenewalFailed => "certificate-renewal-failed",
         }
@@ -167,6 +213,10 @@ impl Event<'_> {
             Self::ProxyUntrusted { .. } => Kind::ProxyUntrusted,
             Self::BodyTooLarge { .. } => Kind::BodyTooLarge,
             Self::SlowClient { .. } => Kind::SlowClient,
+            Self::UpgradeRefused { .. } => Kind::UpgradeRefused,
+            Self::OriginRefused { .. } => Kind::OriginRefused,
+            Self::FrameMalformed { .. } => Kind::FrameMalformed,
+            Self::MessageTooLarge { .. } => Kind::MessageTooLarge,
             Self::CertificateExpiring { .. } => Kind::CertificateExpiring,
             Self::CertificateRenewalFailed { .. } => Kind::CertificateRenewalFailed,
         }

@@ -115,6 +115,25 @@ fn write(event: &Event<'_>) {
             let phase = Shown(phase);
             info!(target: TARGET, event = name, %client, %phase, "a client that dawdled was cut off: {phase}");
         }
+        Event::UpgradeRefused { client, reason } => {
+            let reason = Shown(reason);
+            info!(target: TARGET, event = name, %client, %reason, "a WebSocket was refused: {reason}");
+        }
+        Event::OriginRefused {
+            client,
+            origin,
+            bot,
+        } => {
+            let (origin, bot) = (Shown(origin), Shown(bot));
+            info!(target: TARGET, event = name, %client, %origin, %bot, "a page of a site that may not call {bot} was refused a WebSocket: {origin}");
+        }
+        Event::FrameMalformed { client, reason } => {
+            let reason = Shown(reason);
+            info!(target: TARGET, event = name, %client, %reason, "a WebSocket was closed for what its client sent: {reason}");
+        }
+        Event::MessageTooLarge { client, most_bytes } => {
+            info!(target: TARGET, event = name, %client, most_bytes, "a WebSocket was closed for a message longer than {most_bytes} bytes");
+        }
         Event::CertificateExpiring { domain, left_s } => {
             let domain = Shown(domain);
             let when = if left_s > 0 {

@@ -64,6 +64,29 @@ fn each() -> Vec<(Event<'static>, &'static [(&'static str, &'static str)])> {
             &[("phase", "head")],
         ),
         (
+            Event::UpgradeRefused { client, reason },
+            &[("reason", "no?way")],
+        ),
+        (
+            Event::OriginRefused {
+                client,
+                origin: "https://evil.example\n",
+                bot: "shop",
+            },
+            &[("origin", "https://evil.example?"), ("bot", "shop")],
+        ),
+        (
+            Event::FrameMalformed { client, reason },
+            &[("reason", "no?way")],
+        ),
+        (
+            Event::MessageTooLarge {
+                client,
+                most_bytes: 65_536,
+            },
+            &[("most_bytes", "65536")],
+        ),
+        (
             Event::CertificateExpiring { domain, left_s: -5 },
             &[("domain", "chat.example"), ("left_s", "-5")],
         ),

@@ -4,13 +4,15 @@ use std::net::IpAddr;
 
 use event::Event;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipc::Body;
+use tokio_util::task::TaskTracker;
 
 use crate::forward::Bots;
 use crate::headers;
 use crate::strict::{self, Reason, Watch};
+use crate::upgrade::{self, Sockets};
 
 /// Marks the answer to a request that is malformed on HTTP/2: in its place the stream ends with an error.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +29,12 @@ pub(crate) fn or_stream_error(response: Response<Body>) -> Result<Response<Body>
     Ok(response)
 }
 
-/// Answers one request of a connection. `serves` tells which hosts are answered for.
+/// Answers one request of a connection. `serves` tells which hosts are answered for; `relays` takes what goes on after
+/// the answer, as a WebSocket.
 pub(crate) async fn answer(
     bots: &Bots,
+    sockets: &Sockets,
+    relays: &TaskTracker,
     serves: impl FnOnce(&str) -> bool,
     watch: &Watch,
     request: Request<Incoming>,
@@ -44,12 +49,27 @@ pub(crate) async fn answer(
         return misdirected(authority, client);
     }
     let version = parts.version;
+    // Over HTTP/1.1 an upgrade may be left aside, and elsewhere is (RFC 9110, section 7.8); a CONNECT may not.
+    if upgrade::place(parts.uri.path()).is_some_and(|_| takes_socket(&parts.method))
+        || parts.method == Method::CONNECT
+    {
+        let authority = authority.to_owned();
+        let request = Request::from_parts(parts, body);
+        return sockets
+            .answer(bots, relays, request, &authority, client)
+            .await;
+    }
     let response = bots.answer(Request::from_parts(parts, body), client).await;
     // A bot may have answered what it got of a body before that broke off.
     match watch.refused_body() {
         Some(reason) => refused(reason, version),
         None => response,
     }
+}
+
+/// What opens a WebSocket, in HTTP/1.1 and in HTTP/2. Others, such as a browser's question whether it may, go to the bot.
+fn takes_socket(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::CONNECT)
 }
 
 /// The host and port that a request is for.

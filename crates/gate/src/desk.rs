@@ -2,6 +2,7 @@
 //! whether he is within his limits, and what is written down about it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chat_api::BotName;
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use ipc::Body;
 use tokio::net::TcpStream;
 
-use crate::access::{AccessLog, Record, Recorded};
+use crate::access::{AccessLog, Handed, Record, Recorded};
 use crate::client::Proxies;
 use crate::client::receive::{self, Refusal};
 use crate::limits::{Class, Decision, Limits, Place, answer};
@@ -22,7 +23,7 @@ use crate::{Config, Error, Route, headers, route};
 #[derive(Debug)]
 pub(crate) struct Desk {
     proxies: Proxies,
-    limits: Limits,
+    limits: Arc<Limits>,
     log: AccessLog,
 }
 
@@ -50,9 +51,14 @@ impl Desk {
         };
         Ok(Self {
             proxies: Proxies::new(settings, &file).map_err(Error::Proxies)?,
-            limits: Limits::new(&config.limits),
+            limits: Arc::new(Limits::new(&config.limits)),
             log: AccessLog::new(&config.log)?,
         })
+    }
+
+    /// The limits that it holds clients to.
+    pub(crate) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.limits)
     }
 
     /// Lets a connection in, once it is known whose it is; none where it is to be
@@ -177,12 +183,17 @@ fn own(mut response: Response<Body>, request: &http::request::Parts) -> Response
 }
 
 /// The response, written down once all of it is sent; until then it holds its place.
+/// Where another protocol follows, whoever speaks it writes it down.
 fn recorded(
-    response: Response<Body>,
+    mut response: Response<Body>,
     record: Option<Record>,
     place: Option<Place>,
 ) -> Response<Body> {
     let status = response.status();
+    if let Some(handed) = response.extensions_mut().remove::<Handed>() {
+        handed.over(record, status);
+        return response;
+    }
     response.map(|body| Recorded::body(body, record, status, place))
 }
 

@@ -12,7 +12,7 @@ use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
-use ipc::{Body, BodyError, Client, ClientError};
+use ipc::{Body, BodyError, Client, ClientError, Switch};
 use tokio::sync::Semaphore;
 
 use crate::balance::{AWAY, Asked, Balance, Behind, CONVERSATION, Seat};
@@ -182,6 +182,38 @@ impl Bots {
         self.balance.spread(bot, seats, asked).await
     }
 
+    /// Asks a bot to speak another protocol: one of its instances on this appliance, which may have to be the one that has
+    /// the conversation named by the address.
+    ///
+    /// # Errors
+    /// The answer for the visitor.
+    pub(crate) async fn switch(
+        &self,
+        bot: &BotName,
+        request: Request<Body>,
+    ) -> Result<Switch, Response<Body>> {
+        let client = match self.balance.behind(bot) {
+            Behind::One(client) => client,
+            Behind::Several(seats) => {
+                let (parts, _empty) = request.into_parts();
+                return self.balance.switch(bot, &seats, parts).await;
+            }
+        };
+        match tokio::time::timeout(self.answer_time, client.switch(request)).await {
+            Ok(Ok(switch)) => Ok(switch),
+            Ok(Err(ClientError::Absent(..))) => Err(no_such_assistant()),
+            Ok(Err(error)) => {
+                tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
+                Err(away(StatusCode::BAD_GATEWAY))
+            }
+            Err(_) => {
+                let time = self.answer_time;
+                tracing::warn!(%bot, ?time, "a visitor was told that the assistant is away: no answer in time");
+                Err(away(StatusCode::GATEWAY_TIMEOUT))
+            }
+        }
+    }
+
     /// Hands a request to the one member that there is, as it comes.
     async fn hand_on(
         &self,
@@ -261,7 +293,7 @@ fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
+pub(crate) fn below(rest: &str, query: Option<&str>) -> Option<Uri> {
     let path = match query {
         Some(query) => PathAndQuery::try_from(format!("{rest}?{query}")),
         None => PathAndQuery::try_from(rest),

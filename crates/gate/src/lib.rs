@@ -26,6 +26,7 @@ mod route;
 mod serve;
 pub mod strict;
 mod tls;
+pub mod upgrade;
 mod workers;
 
 pub use access::{ClientShown, Settings as LogSettings};

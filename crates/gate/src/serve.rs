@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use event::Event;
 use http::header::{self, HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use sandbox::Confined;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -23,8 +23,9 @@ use crate::desk::Desk;
 use crate::forward::Bots;
 use crate::hosts::Hosts;
 use crate::places::{Place, Places, Shed};
-use crate::strict::{self, Guard};
+use crate::strict::{self, Guard, Watch};
 use crate::tls::Tls;
+use crate::upgrade::Sockets;
 use crate::workers::Workers;
 use crate::{Config, Edge, admit, descriptors, ending, handshake, headers};
 
@@ -62,19 +63,19 @@ const STREAMS_MAX: u32 = 64;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIME: Duration = Duration::from_secs(15);
 
-/// How HTTP is spoken.
-type Http = auto::Builder<TokioExecutor>;
-
 /// What every connection is served with.
 struct Shared {
     tls: Arc<Tls>,
-    http1: Http,
-    http2: Http,
+    /// One for each protocol, and not hyper-util's for both: with upgrades that one goes by the first bytes alone, and
+    /// would speak HTTP/1.1 on a connection that no guard reads.
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
     handshake_time: Duration,
     head_time: Duration,
     bots: Arc<Bots>,
     desk: Desk,
     hosts: Hosts,
+    sockets: Sockets,
     /// Connections that are served at once.
     most: u64,
     drain: CancellationToken,
@@ -98,11 +99,12 @@ pub(crate) async fn all(
     let most = descriptors::served(config.connections);
     let shared = Arc::new(Shared {
         tls: edge.tls,
-        http1: http(config).http1_only(),
-        http2: http(config).http2_only(),
+        http1: http1(config),
+        http2: http2(),
         handshake_time: config.handshake_time(),
         head_time: config.head_time(),
         bots: edge.bots,
+        sockets: Sockets::new(&config.limits, edge.desk.limits(), drain.clone()),
         desk: edge.desk,
         hosts: edge.hosts,
         most: most as u64,
@@ -145,19 +147,23 @@ pub(crate) async fn all(
     Ok(())
 }
 
-fn http(config: &Config) -> Http {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
+fn http1(config: &Config) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(config.head_time())
         .max_headers(strict::HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES);
-    http.http2()
-        .timer(TokioTimer::new())
+    http
+}
+
+fn http2() -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIME)
         .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(strict::HEAD_BYTES).unwrap_or(u32::MAX));
+        .max_header_list_size(u32::try_from(strict::HEAD_BYTES).unwrap_or(u32::MAX))
+        .enable_connect_protocol();
     http
 }
 
@@ -219,49 +225,95 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
     let Some(stream) = shaken.await else {
         return;
     };
-    let begun = CancellationToken::new();
-    let is_http2 = handshake::is_http2(&stream);
-    let (http, (stream, watch)) = if is_http2 {
-        (&shared.http2, Guard::opaque(stream, peer))
-    } else {
-        (&shared.http1, Guard::http1(stream, peer))
+    let (begun, relays) = (CancellationToken::new(), TaskTracker::new());
+    let service = |watch: Arc<Watch>| {
+        let (begun, relays) = (&begun, &relays);
+        service_fn(move |request: Request<Incoming>| {
+            begun.cancel();
+            let (shared, watch, relays) = (Arc::clone(shared), Arc::clone(&watch), relays.clone());
+            async move {
+                let Shared {
+                    tls,
+                    bots,
+                    hosts,
+                    sockets,
+                    ..
+                } = &*shared;
+                let serves = |authority: &str| hosts.serves(authority, |host| tls.covers(host));
+                let upgrade = request.headers().contains_key(UPGRADE);
+                let version = request.version();
+                let answer = |request, client| {
+                    admit::answer(bots, sockets, &relays, serves, &watch, request, client)
+                };
+                let mut response = shared.desk.answer(request, peer, answer).await;
+                if upgrade {
+                    watch.upgrade_answered(response.status());
+                }
+                if shared.drain.is_cancelled() {
+                    ending::told_to_come_again(&mut response, version);
+                }
+                let response = admit::or_stream_error(response)?;
+                Ok::<_, h2::Error>(ending::ends_with(response, &shared.over))
+            }
+        })
     };
-    let service = service_fn(|request| {
-        begun.cancel();
-        let (shared, watch) = (Arc::clone(shared), Arc::clone(&watch));
-        async move {
-            let Shared {
-                tls, bots, hosts, ..
-            } = &*shared;
-            let serves = |authority: &str| hosts.serves(authority, |host| tls.covers(host));
-            let upgrade = request.headers().contains_key(UPGRADE);
-            let version = request.version();
-            let answer = |request, client| admit::answer(bots, serves, &watch, request, client);
-            let mut response = shared.desk.answer(request, peer, answer).await;
-            if upgrade {
-                watch.upgrade_answered(response.status());
-            }
-            if shared.drain.is_cancelled() {
-                ending::told_to_come_again(&mut response, version);
-            }
-            let response = admit::or_stream_error(response)?;
-            Ok::<_, h2::Error>(ending::ends_with(response, &shared.over))
-        }
-    });
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+    if handshake::is_http2(&stream) {
+        let (stream, watch) = Guard::opaque(stream, peer);
+        let served = shared
+            .http2
+            .serve_connection(TokioIo::new(stream), service(watch));
+        until_ended(
+            served,
+            |served| served.graceful_shutdown(),
+            &begun,
+            true,
+            shared,
+        )
+        .await;
+    } else {
+        let (stream, watch) = Guard::http1(stream, peer);
+        let served = shared
+            .http1
+            .serve_connection(TokioIo::new(stream), service(watch));
+        let served = served.with_upgrades();
+        until_ended(
+            served,
+            |served| served.graceful_shutdown(),
+            &begun,
+            false,
+            shared,
+        )
+        .await;
+    }
+    // WebSockets go on, and with them what the client holds of the limits.
+    relays.close();
+    relays.wait().await;
+}
+
+/// Serves a connection to its end, which `end` begins once the gate is to stop.
+async fn until_ended<C>(
+    served: C,
+    end: impl FnOnce(Pin<&mut C>),
+    begun: &CancellationToken,
+    is_http2: bool,
+    shared: &Shared,
+) where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut served = pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = shared.drain.cancelled() => tokio::select! {
             ended = served.as_mut() => ended,
-            () = last_call(&begun, is_http2) => {
-                served.as_mut().graceful_shutdown();
+            () = last_call(begun, is_http2) => {
+                end(served.as_mut());
                 tokio::select! {
                     ended = served => ended,
-                    () = silence(&begun, LAST_CALL) => return,
+                    () = silence(begun, LAST_CALL) => return,
                 }
             }
         },
-        () = silence(&begun, shared.head_time) => {
+        () = silence(begun, shared.head_time) => {
             return tracing::debug!("a connection on which nothing was asked was closed");
         }
     };
@@ -303,16 +355,27 @@ async fn refuse(mut stream: TcpStream, address: IpAddr, shared: &Shared) {
         let response = no_room(request.version());
         async { Ok::<_, Infallible>(response) }
     });
-    let (http, (stream, _watch)) = if handshake::is_http2(&stream) {
-        (&shared.http2, Guard::opaque(stream, arrival.peer))
+    if handshake::is_http2(&stream) {
+        let (stream, _watch) = Guard::opaque(stream, arrival.peer);
+        let served = shared.http2.serve_connection(TokioIo::new(stream), service);
+        until_told(served, |served| served.graceful_shutdown(), &begun).await;
     } else {
-        (&shared.http1, Guard::http1(stream, arrival.peer))
-    };
-    let mut served = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let (stream, _watch) = Guard::http1(stream, arrival.peer);
+        let served = shared.http1.serve_connection(TokioIo::new(stream), service);
+        until_told(served, |served| served.graceful_shutdown(), &begun).await;
+    }
+}
+
+/// Serves a connection until its visitor heard that there is no room; `end` tells it to end.
+async fn until_told<C>(served: C, end: impl FnOnce(Pin<&mut C>), begun: &CancellationToken)
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut served = pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = last_call(&begun, true) => {
-            served.as_mut().graceful_shutdown();
+        () = last_call(begun, true) => {
+            end(served.as_mut());
             served.await
         }
     };

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thread_local::ThreadLocal;
 use tokio::net::UnixStream;
 
-use crate::Body;
+use crate::{Body, Switch};
 
 pub use hyper::body::Incoming;
 
@@ -43,6 +43,9 @@ pub enum ClientError {
     /// The connection broke before the answer's head was complete.
     #[error("{0} broke off the call")]
     Broken(PathBuf, #[source] hyper_util::client::legacy::Error),
+    /// The service agreed to speak another protocol, and the connection broke.
+    #[error("{0} broke off the call when it changed the protocol")]
+    NotSwitched(PathBuf, #[source] hyper::Error),
 }
 
 /// A client of the service behind one socket. Cloning shares its connections.
@@ -107,6 +110,25 @@ impl Client {
             .request(request)
             .await
             .map_err(|error| self.error(error))
+    }
+
+    /// Sends a request that asks for another protocol (RFC 9110, section 7.8). Its headers are the caller's, `Connection`
+    /// and `Upgrade` among them.
+    ///
+    /// # Errors
+    /// As [`ClientError`] lists. Bounding the time is the caller's.
+    pub async fn switch(&self, request: http::Request<Body>) -> Result<Switch, ClientError> {
+        let mut response = self.send(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(Switch::Refused(response));
+        }
+        match hyper::upgrade::on(&mut response).await {
+            Ok(upgraded) => Ok(Switch::Done(
+                response.into_parts().0,
+                TokioIo::new(upgraded),
+            )),
+            Err(error) => Err(ClientError::NotSwitched(self.socket.to_path_buf(), error)),
+        }
     }
 
     fn error(&self, error: hyper_util::client::legacy::Error) -> ClientError {

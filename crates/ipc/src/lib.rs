@@ -12,6 +12,7 @@ mod peer;
 mod read;
 mod request_id;
 mod serve;
+mod upgrade;
 
 pub use body::{Body, BodySender, Closed, empty, full, json, no_content, problem, stream};
 pub use client::{Client, ClientError, Incoming};
@@ -20,6 +21,7 @@ pub use peer::Peer;
 pub use read::{BodyError, DISCARD_BYTES, read_body, read_json, read_object};
 pub use request_id::RequestId;
 pub use serve::{DRAIN_TIME, Limits, serve};
+pub use upgrade::{Switch, Upgraded, switched};
 
 /// A request as a handler gets it.
 pub type Request = http::Request<Incoming>;

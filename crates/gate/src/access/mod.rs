@@ -15,7 +15,7 @@ pub use settings::{ClientShown, Settings};
 
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -136,6 +136,30 @@ impl Drop for Record {
             "{method} {path} {} {bytes} B {ms} ms",
             self.status.unwrap_or_default()
         );
+    }
+}
+
+/// A record in the hands of whoever goes on with the connection after the answer. It is written when the last of them
+/// drops it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Handed(Arc<Mutex<Option<Record>>>);
+
+impl Handed {
+    /// Hands it over, with the status of the answer.
+    pub(crate) fn over(&self, record: Option<Record>, status: StatusCode) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = record.map(|mut record| {
+            record.status = Some(status.as_u16());
+            record
+        });
+    }
+
+    /// Writes it: so many bytes were sent, and whether it ended as it should.
+    pub(crate) fn end(&self, bytes: u64, whole: bool) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut record) = held.take() {
+            (record.bytes, record.whole) = (bytes, whole);
+        }
     }
 }
 

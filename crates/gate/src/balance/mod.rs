@@ -12,6 +12,7 @@ mod rendezvous;
 mod retry;
 mod settings;
 mod spread;
+mod switch;
 mod watch;
 
 pub use settings::Settings;
@@ -107,6 +108,16 @@ impl Balance {
 
     fn client(&self, bot: &BotName, instance: u8) -> Client {
         Client::new(self.folder.join(listing::socket(bot, instance)))
+    }
+
+    /// This appliance's name.
+    fn own(&self) -> &str {
+        &self.own
+    }
+
+    /// Time until a member has begun to answer.
+    const fn answer_time(&self) -> Duration {
+        self.answer_time
     }
 
     /// Time since the gate's start.

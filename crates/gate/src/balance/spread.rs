@@ -125,7 +125,7 @@ impl Balance {
         }
     }
 
-    fn turn(&self) -> usize {
+    pub(super) fn turn(&self) -> usize {
         self.turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     }
 }
@@ -140,7 +140,7 @@ async fn short(response: Response<Body>) -> Response<Body> {
 
 /// The id of a conversation that begins now. Without random bytes it is a bad id and not a secret: the token opens the
 /// conversation, and chat makes that.
-fn begin() -> ConversationId {
+pub(super) fn begin() -> ConversationId {
     let mut random = [0; ConversationId::RANDOM_BYTES];
     if let Err(error) = secret::fill_random(&mut random) {
         tracing::error!(

@@ -64,6 +64,16 @@ pub(crate) fn too_many_streams() -> Response<Body> {
     response
 }
 
+/// The answer to a WebSocket that would be one too many at once.
+pub(crate) fn too_many_sockets() -> Response<Body> {
+    let detail = "Too many of your connections to the assistant are open. Please close one.";
+    let mut response = ipc::problem(StatusCode::TOO_MANY_REQUESTS, detail);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, STREAM_SECONDS);
+    response
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Settings;

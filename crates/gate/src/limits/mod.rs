@@ -16,13 +16,14 @@ mod table;
 
 pub use settings::Settings;
 
+pub(crate) use bucket::{Moment, Quota, Wait, seconds};
 pub(crate) use decide::{Class, Decision, Limit, Standing};
 pub(crate) use key::ClientKey;
 pub(crate) use open::Place;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_api::BotName;
 use event::Event;
@@ -38,6 +39,7 @@ pub(crate) struct Limits {
     begun: Instant,
     connections: Arc<Open>,
     streams: Arc<Open>,
+    sockets: Arc<Open>,
     exempt: Vec<IpNet>,
 }
 
@@ -48,6 +50,7 @@ impl Limits {
             begun: Instant::now(),
             connections: Open::of(settings.connections),
             streams: Open::of(settings.streams),
+            sockets: Open::of(settings.sockets),
             exempt: settings.exempt.clone(),
         }
     }
@@ -60,6 +63,19 @@ impl Limits {
     /// A place for one more request of a client that is answered, or none; an event says so.
     pub(crate) fn stream(&self, client: IpAddr) -> Option<Place> {
         self.place(&self.streams, "streams", client)
+    }
+
+    /// A place for one more WebSocket of a client, or none; an event says so.
+    pub(crate) fn socket(&self, client: IpAddr) -> Option<Place> {
+        self.place(&self.sockets, "sockets", client)
+    }
+
+    /// Takes one message on a WebSocket, which counts as a request that makes a bot answer; else says how long to wait.
+    pub(crate) fn message(&self, client: IpAddr, bot: &BotName) -> Result<(), Duration> {
+        match self.request(client, Class::Chat, Some(bot)) {
+            Decision::Taken(_) => Ok(()),
+            Decision::Refused(_, wait) => Err(wait),
+        }
     }
 
     fn place(&self, open: &Arc<Open>, limit: &str, client: IpAddr) -> Option<Place> {
@@ -89,7 +105,7 @@ impl Limits {
                 client,
                 limit: standing.limit.name(),
                 bot: bot.map(BotName::as_str),
-                retry_s: bucket::seconds(*wait),
+                retry_s: seconds(*wait),
             });
         }
         decision

@@ -26,6 +26,29 @@ const ALL: u32 = 12_000;
 const CONNECTIONS: u32 = 64;
 /// Requests of one client that are being answered. A bot has places for 1024.
 const STREAMS: u32 = 128;
+/// Open WebSockets of one client. A visitor needs one in each page that he has open.
+const SOCKETS: u32 = 16;
+/// Messages a minute of one client on one WebSocket. A person types a few.
+const SOCKET_MESSAGES: u32 = 60;
+/// Frames a minute of one client on one WebSocket: beside messages the pieces of long ones, pings and pongs.
+const SOCKET_FRAMES: u32 = 600;
+/// Longest message of a client on a WebSocket, in bytes: as long as the longest body of a request.
+const SOCKET_MESSAGE_BYTES: u64 = chat_api::limits::REQUEST_BYTES as u64;
+/// The most that may be set, in bytes: 64 MiB.
+const SOCKET_MESSAGE_BYTES_MAX: u64 = 64 << 20;
+/// Milliseconds of silence after which a client is sent a ping: shorter than the minute after which many firewalls
+/// forget a connection.
+const SOCKET_PING_MS: u64 = 30_000;
+/// Milliseconds for its pong.
+const SOCKET_PONG_MS: u64 = 15_000;
+/// Milliseconds after which a WebSocket is closed on which nobody said anything: an hour.
+const SOCKET_IDLE_MS: u64 = 3_600_000;
+/// Milliseconds for closing.
+const SOCKET_CLOSE_MS: u64 = 5_000;
+/// Shortest and longest time that may be set, in milliseconds: a day at most.
+const SOCKET_MS_RANGE: std::ops::RangeInclusive<u64> = 100..=86_400_000;
+/// Longest time for closing that may be set, in milliseconds: the gate waits for it when it stops.
+const SOCKET_CLOSE_MS_MAX: u64 = 10_000;
 /// The most that any of these may be set to.
 const MOST: u32 = 1_000_000;
 /// Networks that may be exempt at most.
@@ -52,6 +75,22 @@ pub struct Settings {
     pub connections: u32,
     /// Requests of one client that are being answered.
     pub streams: u32,
+    /// Open WebSockets of one client.
+    pub sockets: u32,
+    /// Messages a minute of one client on one WebSocket. Each counts for `chat_per_minute` too.
+    pub socket_messages_per_minute: u32,
+    /// Frames a minute of one client on one WebSocket.
+    pub socket_frames_per_minute: u32,
+    /// Longest message of a client on a WebSocket, in bytes.
+    pub socket_message_bytes: u64,
+    /// Milliseconds of a client's silence on a WebSocket after which it is sent a ping.
+    pub socket_ping_ms: u64,
+    /// Milliseconds for its pong. Who does not read for as long as both together is cut off too.
+    pub socket_pong_ms: u64,
+    /// Milliseconds after which a WebSocket is closed on which nobody said anything.
+    pub socket_idle_ms: u64,
+    /// Milliseconds for closing a WebSocket.
+    pub socket_close_ms: u64,
     /// Networks whose clients have no limit of their own, such as a monitor's. What
     /// holds for a bot and for all holds for them too.
     pub exempt: Vec<IpNet>,
@@ -67,6 +106,14 @@ impl Default for Settings {
             all_per_minute: ALL,
             connections: CONNECTIONS,
             streams: STREAMS,
+            sockets: SOCKETS,
+            socket_messages_per_minute: SOCKET_MESSAGES,
+            socket_frames_per_minute: SOCKET_FRAMES,
+            socket_message_bytes: SOCKET_MESSAGE_BYTES,
+            socket_ping_ms: SOCKET_PING_MS,
+            socket_pong_ms: SOCKET_PONG_MS,
+            socket_idle_ms: SOCKET_IDLE_MS,
+            socket_close_ms: SOCKET_CLOSE_MS,
             exempt: Vec::new(),
         }
     }
@@ -86,9 +133,59 @@ impl Settings {
             ("all_per_minute", self.all_per_minute),
             ("connections", self.connections),
             ("streams", self.streams),
+            ("sockets", self.sockets),
+            (
+                "socket_messages_per_minute",
+                self.socket_messages_per_minute,
+            ),
+            ("socket_frames_per_minute", self.socket_frames_per_minute),
         ] {
             if !(1..=MOST).contains(&value) {
                 return Err(format!("`limits.{key}` is {value}; it must be 1 to {MOST}"));
+            }
+        }
+        let (least, most) = (*SOCKET_MS_RANGE.start(), *SOCKET_MS_RANGE.end());
+        for (key, value, least, most, unit) in [
+            (
+                "socket_message_bytes",
+                self.socket_message_bytes,
+                1,
+                SOCKET_MESSAGE_BYTES_MAX,
+                "bytes",
+            ),
+            (
+                "socket_ping_ms",
+                self.socket_ping_ms,
+                least,
+                most,
+                "milliseconds",
+            ),
+            (
+                "socket_pong_ms",
+                self.socket_pong_ms,
+                least,
+                most,
+                "milliseconds",
+            ),
+            (
+                "socket_idle_ms",
+                self.socket_idle_ms,
+                least,
+                most,
+                "milliseconds",
+            ),
+            (
+                "socket_close_ms",
+                self.socket_close_ms,
+                least,
+                SOCKET_CLOSE_MS_MAX,
+                "milliseconds",
+            ),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(format!(
+                    "`limits.{key}` is {value}; it must be {least} to {most} {unit}"
+                ));
             }
         }
         if self.exempt.len() > EXEMPT_MAX {
@@ -119,6 +216,14 @@ impl Settings {
     pub(crate) const fn all(&self) -> Quota {
         Quota::new(self.all_per_minute, MINUTE)
     }
+
+    pub(crate) const fn socket_messages(&self) -> Quota {
+        Quota::new(self.socket_messages_per_minute, MINUTE)
+    }
+
+    pub(crate) const fn socket_frames(&self) -> Quota {
+        Quota::new(self.socket_frames_per_minute, MINUTE)
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +250,16 @@ mod tests {
             "all_per_minute",
             "connections",
             "streams",
+            "sockets",
+            "socket_messages_per_minute",
+            "socket_frames_per_minute",
+            "socket_message_bytes",
+            "socket_ping_ms",
+            "socket_pong_ms",
+            "socket_idle_ms",
+            "socket_close_ms",
         ] {
-            for value in [0, MOST + 1] {
+            for value in [0, 100_000_001] {
                 let settings: Settings = daemon::parse(&format!("{key} = {value}")).unwrap();
                 let error = settings.check().unwrap_err();
                 assert!(error.contains(&format!("`limits.{key}`")), "{error}");

@@ -6,6 +6,8 @@
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, request};
 
+use crate::upgrade;
+
 use super::{HEADERS_MAX, METHOD_BYTES, Reason, authority, field, octet, target};
 
 /// Headers for one hop (RFC 9113, section 8.2.2).
@@ -23,14 +25,21 @@ const HOP: [HeaderName; 6] = [
 /// # Errors
 /// Why it is refused.
 pub fn check(request: &request::Parts) -> Result<(), Reason> {
+    // Only to a WebSocket is there a way (RFC 8441), and it has no body.
     if request.method == Method::CONNECT {
-        // It has an authority and no scheme, or it is malformed (RFC 9113, section 8.5).
-        let well_formed = request.uri.authority().is_some() && request.uri.scheme().is_none();
-        return Err(if well_formed {
-            Reason::Connect
-        } else {
-            Reason::HostMissing
-        });
+        let known = upgrade::is_websocket(request.extensions.get());
+        if known && request.headers.contains_key(header::CONTENT_LENGTH) {
+            return Err(Reason::Connect);
+        }
+        if !known {
+            // It has an authority and no scheme, or it is malformed (RFC 9113, section 8.5).
+            let well_formed = request.uri.authority().is_some() && request.uri.scheme().is_none();
+            return Err(if well_formed {
+                Reason::Connect
+            } else {
+                Reason::HostMissing
+            });
+        }
     }
     if request.method.as_str().len() > METHOD_BYTES {
         return Err(Reason::Method);

@@ -5,5 +5,6 @@ mod clients;
 mod edge;
 mod serving;
 mod smuggling;
+mod sockets;
 mod stand;
 mod visitor;

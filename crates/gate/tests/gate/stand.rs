@@ -34,6 +34,8 @@ pub(crate) struct Stand {
     pub(crate) address: SocketAddr,
     certificate: CertificateDer<'static>,
     records: Records,
+    /// Tells the gate to stop, and not its bot.
+    pub(crate) stop: CancellationToken,
 }
 
 impl Stand {
@@ -128,7 +130,9 @@ where
         address,
         certificate: made.cert.der().clone(),
         records: Records::install(),
+        stop: CancellationToken::new(),
     };
+    let stop = stand.stop.clone();
     let folder = folder.path();
     let plan = Plan::new().read(folder).connect(folder);
     let serve = async |confined: Confined, drain: CancellationToken| {
@@ -137,9 +141,15 @@ where
         let listeners = vec![TcpListener::from_std(front).unwrap()];
         let back = UnixListener::from_std(back).unwrap();
         let limits = ipc::Limits::default();
-        let edge = edge.serve(&confined, listeners, drain.clone());
+        let end = stop.clone();
+        let stopping = drain.run_until_cancelled(stop.cancelled());
+        let edge = edge.serve(&confined, listeners, end.clone());
         let bot = ipc::serve(&confined, back, limits, drain.clone(), bot);
-        tokio::join!(edge, bot).0.unwrap();
+        let stopping = async {
+            stopping.await;
+            end.cancel();
+        };
+        tokio::join!(edge, bot, stopping).0.unwrap();
     };
     beside(&plan, serve, async || test(stand).await);
 }
