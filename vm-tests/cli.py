@@ -236,7 +236,7 @@ with subtest("a conversation is erased by its id, and no other"):
     one, other = (json.loads(machine.succeed(f"{CURL} --fail {headers} --data '{{}}' {base}")) for _ in range(2))
     refused(f"casemate erase shop {'0' * 32}", "no conversation of that id")
     refused("casemate erase shop nonsense", "no conversation of that id")
-    t.assertEqual(one_document(f"casemate erase shop {one['conversation']}"), {"bot": "shop", "erased": one["conversation"]})
+    t.assertEqual(one_document(f"casemate erase shop {one['conversation']}"), {"bot": "shop", "erased": one["conversation"], "instance": "shop"})
     refused(f"casemate erase shop {one['conversation']}", "no conversation of that id")
     for begun, status in ((one, "404"), (other, "200")):
         ask = f"{CURL} --output /dev/null --write-out '%{{http_code}}' --header 'authorization: Bearer {begun['token']}'"
@@ -256,7 +256,7 @@ with subtest("a bot that is removed leaves its knowledge sealed, and none of it 
     machine.fail("systemctl list-units --plain --no-legend 'casemate-*@*shop*' | grep --invert-match ' exited ' | grep active")
     t.assertEqual(machine.succeed(f"{CURL} --output /dev/null --write-out '%{{http_code}}' https://localhost/b/shop/v1/bot"), "404")
     machine.succeed("casemate bot add shop --title Afresh")
-    t.assertEqual(one_document("casemate knowledge list shop"), {"documents": []})
+    t.assertEqual(one_document("casemate knowledge list shop"), {"apart": [], "documents": []})
     t.assertTrue(one_document("casemate bot remove shop --erase")["erased"])
 
 with subtest("a bot's store is checked, copied and restored while the bot stands still"):
