@@ -27,13 +27,13 @@ const HOP: [HeaderName; 6] = [
 pub fn check(request: &request::Parts) -> Result<(), Reason> {
     // Only to a WebSocket is there a way (RFC 8441), and it has no body.
     if request.method == Method::CONNECT {
-        let known = upgrade::is_websocket(request.extensions.get());
-        if known && request.headers.contains_key(header::CONTENT_LENGTH) {
-            return Err(Reason::Connect);
-        }
-        if !known {
-            // It has an authority and no scheme, or it is malformed (RFC 9113, section 8.5).
-            let well_formed = request.uri.authority().is_some() && request.uri.scheme().is_none();
+        let protocol = request.extensions.get();
+        let has_body = request.headers.contains_key(header::CONTENT_LENGTH);
+        if !upgrade::is_websocket(protocol) || has_body {
+            // It has an authority, and a scheme only where it names a protocol; else it is malformed (RFC 9113, section
+            // 8.5; RFC 8441, section 4).
+            let (authority, scheme) = (request.uri.authority(), request.uri.scheme());
+            let well_formed = authority.is_some() && scheme.is_some() == protocol.is_some();
             return Err(if well_formed {
                 Reason::Connect
             } else {
