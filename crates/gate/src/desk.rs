@@ -15,14 +15,14 @@ use tokio::net::TcpStream;
 
 use crate::access::{AccessLog, Handed, Record, Recorded};
 use crate::client::Proxies;
-use crate::client::receive::{self, Refusal};
+use crate::client::receive;
 use crate::limits::{Class, Decision, Limits, Place, answer};
 use crate::{Config, Error, Route, headers, route};
 
 /// What all connections share.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    proxies: Proxies,
+    proxies: Arc<Proxies>,
     limits: Arc<Limits>,
     log: AccessLog,
 }
@@ -50,10 +50,15 @@ impl Desk {
             None => String::new(),
         };
         Ok(Self {
-            proxies: Proxies::new(settings, &file).map_err(Error::Proxies)?,
+            proxies: Arc::new(Proxies::new(settings, &file).map_err(Error::Proxies)?),
             limits: Arc::new(Limits::new(&config.limits)),
             log: AccessLog::new(&config.log)?,
         })
+    }
+
+    /// The proxies that it trusts.
+    pub(crate) fn proxies(&self) -> Arc<Proxies> {
+        Arc::clone(&self.proxies)
     }
 
     /// The limits that it holds clients to.
@@ -76,39 +81,7 @@ impl Desk {
         } else {
             Some(self.limits.connection(address)?)
         };
-        if !self.proxies.proxy_protocol() {
-            return Some(Arrival {
-                peer: address,
-                _place: place,
-            });
-        }
-        let source = async {
-            if is_proxy {
-                receive::source(stream).await
-            } else {
-                receive::expect_none(stream).await.map(|()| None)
-            }
-        };
-        let peer = match tokio::time::timeout(time, source).await {
-            Ok(Ok(source)) => source.unwrap_or(address),
-            Ok(Err(Refusal::Broken(error))) => {
-                tracing::debug!("a connection broke before it said whose it is: {error}");
-                return None;
-            }
-            Ok(Err(refusal)) => {
-                let (client, reason) = (address, refusal.to_string());
-                event::report(&Event::ProxyUntrusted {
-                    client,
-                    reason: &reason,
-                });
-                return None;
-            }
-            Err(_) => {
-                let (client, phase) = (address, "the PROXY header");
-                event::report(&Event::SlowClient { client, phase });
-                return None;
-            }
-        };
+        let peer = receive::peer(&self.proxies, stream, address, time).await?;
         let place = if is_proxy && !self.proxies.trusts(peer) {
             Some(self.limits.connection(peer)?)
         } else {

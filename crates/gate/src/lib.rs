@@ -188,7 +188,11 @@ impl Edge {
     /// The side of it that is not encrypted.
     #[must_use]
     pub fn plain(&self) -> Plain {
-        Plain::new(Arc::clone(&self.tls), &self.config.http)
+        Plain::new(
+            Arc::clone(&self.tls),
+            self.desk.proxies(),
+            &self.config.http,
+        )
     }
 
     /// What makes it read its certificates anew.

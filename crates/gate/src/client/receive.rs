@@ -2,15 +2,18 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
+use event::Event;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use super::Proxies;
 use super::proxy_protocol::{self, HEAD_BYTES, Malformed, SIGNATURE};
 
 /// Why a connection is not served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+enum Refusal {
     /// A proxy did not speak as one.
     #[error(transparent)]
     Malformed(#[from] Malformed),
@@ -22,11 +25,47 @@ pub(crate) enum Refusal {
     Broken(#[from] io::Error),
 }
 
+/// Whom a connection from `address` is from, as far as it tells within `time`; none where it is to be closed, which is
+/// reported. A trusted proxy that names nobody is meant itself.
+pub(crate) async fn peer(
+    proxies: &Proxies,
+    stream: &mut TcpStream,
+    address: IpAddr,
+    time: Duration,
+) -> Option<IpAddr> {
+    if !proxies.proxy_protocol() {
+        return Some(address);
+    }
+    let named = async {
+        if proxies.trusts(address) {
+            source(stream).await
+        } else {
+            expect_none(stream).await.map(|()| None)
+        }
+    };
+    let client = address;
+    match tokio::time::timeout(time, named).await {
+        Ok(Ok(source)) => return Some(source.unwrap_or(address)),
+        Ok(Err(Refusal::Broken(error))) => {
+            tracing::debug!("a connection broke before it said whose it is: {error}");
+        }
+        Ok(Err(refusal)) => {
+            let reason = &refusal.to_string();
+            event::report(&Event::ProxyUntrusted { client, reason });
+        }
+        Err(_) => {
+            let phase = "the PROXY header";
+            event::report(&Event::SlowClient { client, phase });
+        }
+    }
+    None
+}
+
 /// Takes the header off a proxy's connection. Reads no byte beyond it.
 ///
 /// # Errors
 /// When there is none, or it cannot be read. Bounding the time is the caller's.
-pub(crate) async fn source(stream: &mut TcpStream) -> Result<Option<IpAddr>, Refusal> {
+async fn source(stream: &mut TcpStream) -> Result<Option<IpAddr>, Refusal> {
     let mut head = [0; HEAD_BYTES];
     stream.read_exact(&mut head).await?;
     let mut rest = vec![0; proxy_protocol::rest_bytes(&head)?];
@@ -39,7 +78,7 @@ pub(crate) async fn source(stream: &mut TcpStream) -> Result<Option<IpAddr>, Ref
 ///
 /// # Errors
 /// [`Refusal::Stranger`], and when it broke.
-pub(crate) async fn expect_none(stream: &TcpStream) -> Result<(), Refusal> {
+async fn expect_none(stream: &TcpStream) -> Result<(), Refusal> {
     let mut first = [0];
     let count = stream.peek(&mut first).await?;
     if count == 1 && first[0] == SIGNATURE[0] {

@@ -19,8 +19,8 @@ pub struct Settings {
     pub networks_file: Option<PathBuf>,
     /// The header in which they name the client.
     pub header: Option<Named>,
-    /// Whether they begin each connection with a header of the PROXY protocol,
-    /// version 2.
+    /// Whether they begin each connection, encrypted or not, with a header of the PROXY
+    /// protocol, version 2.
     pub proxy_protocol: bool,
 }
 

@@ -24,6 +24,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::client::{Proxies, receive};
 use crate::config;
 use crate::tls::Tls;
 use decide::{Answer, Asked, Token, decide};
@@ -53,16 +54,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub struct Plain {
     tls: Arc<Tls>,
+    proxies: Arc<Proxies>,
     port: String,
     challenges: Option<PathBuf>,
 }
 
 impl Plain {
-    pub(crate) fn new(tls: Arc<Tls>, config: &config::Http) -> Self {
+    pub(crate) fn new(tls: Arc<Tls>, proxies: Arc<Proxies>, config: &config::Http) -> Self {
         let challenges = tls.sources().challenge_folder();
         Self {
             challenges: challenges.map(|folder| folder.join(FOLDER)),
             port: config.shown_port(),
+            proxies,
             tls,
         }
     }
@@ -112,11 +115,16 @@ async fn accept(
             continue;
         };
         let shared = Arc::clone(shared);
+        let served = async move {
+            let (proxies, client) = (&shared.proxies, address.ip().to_canonical());
+            let mut stream = stream;
+            let known = receive::peer(proxies, &mut stream, client, CONNECTION_TIME);
+            if known.await.is_some() {
+                connection(stream, shared).await;
+            }
+        };
         under_way.spawn(async move {
-            if tokio::time::timeout(CONNECTION_TIME, connection(stream, shared))
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(CONNECTION_TIME, served).await.is_err() {
                 tracing::debug!("a connection that is not encrypted took too long and was closed");
             }
             drop(place);

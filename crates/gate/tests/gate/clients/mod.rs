@@ -4,3 +4,5 @@ mod answers;
 mod bot;
 mod limits;
 mod proxies;
+
+pub(crate) use proxies::PROXY;

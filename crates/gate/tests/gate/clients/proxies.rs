@@ -50,7 +50,7 @@ fn nobody_else_does() {
 }
 
 /// A header of the PROXY protocol that names 198.51.100.7.
-const PROXY: &[u8] =
+pub(crate) const PROXY: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x07\x7f\0\0\x01\x30\x39\x01\xbb";
 
 #[test]

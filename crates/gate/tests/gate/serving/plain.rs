@@ -6,12 +6,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::stage::Stage;
+use crate::clients::PROXY;
 use crate::visitor::Gate;
 
 /// Sends bytes on a fresh connection and reads until it is closed.
-async fn said(gate: &Gate, sent: &str) -> String {
+async fn said(gate: &Gate, sent: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(gate.plain).await.unwrap();
-    stream.write_all(sent.as_bytes()).await.unwrap();
+    stream.write_all(sent.as_ref()).await.unwrap();
     let mut said = Vec::new();
     // A reset after the answer is how a body that was not read ends.
     let _ = stream.read_to_end(&mut said).await;
@@ -19,11 +20,25 @@ async fn said(gate: &Gate, sent: &str) -> String {
 }
 
 async fn get(gate: &Gate, path: &str, host: &str) -> String {
-    said(
-        gate,
-        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"),
-    )
-    .await
+    said(gate, format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await
+}
+
+#[test]
+fn a_trusted_proxy_speaks_its_protocol_here_too_and_nobody_else_does() {
+    let asked = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".as_slice();
+    let by_proxy = [PROXY, asked].concat();
+    for (trusted, taken, refused) in [
+        ("127.0.0.0/8", by_proxy.as_slice(), asked),
+        ("10.0.0.0/8", asked, by_proxy.as_slice()),
+    ] {
+        let mut stage = Stage::new();
+        stage.settings = format!("[proxies]\nnetworks = ['{trusted}']\nproxy_protocol = true\n");
+        stage.run(async |gate| {
+            let answer = said(&gate, taken).await;
+            assert!(answer.starts_with("http/1.1 308 "), "{trusted}: {answer}");
+            assert_eq!(said(&gate, refused).await, "", "{trusted}");
+        });
+    }
 }
 
 #[test]
