@@ -3,6 +3,7 @@
 import json
 import shlex
 import time
+from collections.abc import Iterable
 from typing import Any
 
 CURL = "curl --silent --show-error --insecure --max-time 30"
@@ -67,7 +68,7 @@ def instance(number: int) -> str:
     return "shop" if number == 1 else f"shop.{number}"
 
 
-def homes(conversation: Conversation, numbers: range) -> list[int]:
+def homes(conversation: Conversation, numbers: Iterable[int]) -> list[int]:
     """The instances that have a conversation."""
     by = "curl --silent --max-time 10 --unix-socket /run/casemate/chat"
     return [n for n in numbers if asked(conversation, f"{by}/{instance(n)}.sock http://shop")[0] == "200"]
@@ -119,7 +120,7 @@ with subtest("an instance that hangs takes its own conversations away, and nobod
     t.assertEqual(asked(places[2][0]), ("503", "2"))
     since = time.monotonic()
     for _ in range(10):
-        t.assertNotEqual(homes(begin(), range(1, 2)) + homes(begin(), range(3, 4)), [])
+        t.assertIn(homes(begin(), (1, 3)), ([1], [3]))
     t.assertEqual(asked(places[1][0])[0], "200")
     t.assertLess(time.monotonic() - since, 60)
     t.assertIn("shop.2 does not answer and gets no more visitors", journal("casemate-gate.service"))
