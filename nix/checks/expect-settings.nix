@@ -67,6 +67,13 @@ let
       }
     ];
   };
+  beside = evaluate {
+    enable = true;
+    gate = {
+      peersPort = 9444;
+      peersAuthority = "/srv/peers.pem";
+    };
+  };
   etc = full.environment.etc;
   # As written to the file.
   reach = etc."casemate/dialer.toml".source.settings.reach;
@@ -118,6 +125,21 @@ perFile
     ""
     "8080"
   ])
+  (same "gate's port for appliances unless asked for another"
+    plain.systemd.sockets.casemate-gate-peers.listenStreams
+    [ ]
+  )
+  (same "gate's other port for appliances" beside.systemd.sockets.casemate-gate-peers.listenStreams [
+    ""
+    "9444"
+  ])
+  (same "the authority of appliances, as a copy" beside.environment.etc."casemate/peers.pem" {
+    source = "/srv/peers.pem";
+    mode = "0444";
+  })
+  (that "gate is not restarted for another authority of appliances" (
+    elem "/srv/peers.pem" beside.systemd.services.casemate-gate.restartTriggers
+  ))
   (same "where gate leads visitors unless asked for another port"
     plain.environment.etc."casemate/gate.toml".source.settings
     { }

@@ -35,6 +35,8 @@ let
   # The port in systemd/casemate-gate-peers.socket.
   packagedPeersPort = 9443;
 
+  authority = lib.optional (cfg.gate.peersAuthority != null) cfg.gate.peersAuthority;
+
   # The empty entry takes back what the packaged unit listens on.
   listen =
     packaged: port:
@@ -104,9 +106,8 @@ in
       cfg.gate.httpPort
     ];
     users.groups.casemate-tls = { };
-    systemd.services.casemate-gate = 
-      dropIn.service ([ file ] ++ lib.optional (cfg.gate.peersAuthority != null) cfg.gate.peersAuthority)
-      // dropIn.wanted "multi-user.target";
+    systemd.services.casemate-gate =
+      dropIn.service ([ file ] ++ authority) // dropIn.wanted "multi-user.target";
     systemd.sockets.casemate-gate = dropIn.wanted "sockets.target" // {
       listenStreams = listen packagedPort cfg.gate.port;
     };

@@ -115,6 +115,8 @@ let
       path: values: if all left.check values then left.merge path values else right.merge path values;
   };
 
+  nullOr = either (plain "null" (value: value == null));
+
   oneOf = list: foldl' either (head list) (tail list);
 
   submodule = module: {
@@ -149,6 +151,7 @@ let
       attrsOf
       either
       listOf
+      nullOr
       oneOf
       submodule
       ;
