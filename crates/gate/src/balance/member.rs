@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chat_api::BotName;
+use chat_api::{BotName, Instance};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use ipc::{Body, Client, ClientError};
@@ -39,7 +39,10 @@ pub(crate) struct Member {
 /// How it is reached.
 #[derive(Debug)]
 enum Way {
-    Near { instance: u8, client: Arc<Client> },
+    Near {
+        instance: Instance,
+        client: Arc<Client>,
+    },
     Far(Box<Peer>),
 }
 
@@ -84,9 +87,9 @@ impl From<peers::Failure> for Failure {
 
 impl Member {
     /// An instance on this appliance.
-    pub(crate) fn near(shown: String, instance: u8, client: Client) -> Self {
+    pub(crate) fn near(instance: Instance, client: Client) -> Self {
         let client = Arc::new(client);
-        Self::new(shown, Way::Near { instance, client })
+        Self::new(instance.to_string(), Way::Near { instance, client })
     }
 
     /// Another appliance.
@@ -103,11 +106,11 @@ impl Member {
         }
     }
 
-    /// The number of the instance; another appliance as a whole is 0.
-    pub(crate) const fn instance(&self) -> u8 {
+    /// The instance that it is; none for another appliance as a whole.
+    pub(crate) const fn instance(&self) -> Option<&Instance> {
         match &self.way {
-            Way::Near { instance, .. } => *instance,
-            Way::Far(_) => 0,
+            Way::Near { instance, .. } => Some(instance),
+            Way::Far(_) => None,
         }
     }
 
@@ -136,7 +139,7 @@ impl Member {
         Candidate {
             place: Place {
                 appliance,
-                instance: self.instance(),
+                instance: self.instance().map_or(0, Instance::number),
             },
             near,
             standing: self.health().standing(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_api::BotName;
+use chat_api::{BotName, Instance};
 
 use super::listing;
 use super::member::Member;
@@ -60,24 +60,28 @@ impl Members {
     /// known of them. A bot of which nothing is left is forgotten.
     pub(crate) fn update(
         &mut self,
-        listed: Vec<(BotName, u8)>,
+        listed: Vec<Instance>,
         now: Duration,
-        member: impl Fn(&BotName, u8) -> Member,
+        member: impl Fn(&Instance) -> Member,
     ) {
         let listed: HashSet<_> = listed.into_iter().collect();
-        for (bot, seats) in &mut self.0 {
+        for seats in self.0.values_mut() {
             for seat in seats.iter_mut() {
-                let there = listed.contains(&(bot.clone(), seat.member.instance()));
+                let there = seat
+                    .member
+                    .instance()
+                    .is_some_and(|own| listed.contains(own));
                 seat.gone = if there { None } else { seat.gone.or(Some(now)) };
             }
             seats.retain(|seat| seat.gone.is_none_or(|since| now < since + GONE_TIME));
         }
         self.0
             .retain(|_, seats| seats.iter().any(|seat| !seat.is_gone()));
-        for (bot, instance) in listed {
-            let seats = self.0.entry(bot.clone()).or_default();
-            if seats.iter().all(|seat| seat.member.instance() != instance) {
-                seats.push(Seat::taken(Arc::new(member(&bot, instance))));
+        for instance in listed {
+            let seats = self.0.entry(instance.bot().clone()).or_default();
+            let is_listed = |seat: &Seat| seat.member.instance() == Some(&instance);
+            if !seats.iter().any(is_listed) {
+                seats.push(Seat::taken(Arc::new(member(&instance))));
             }
         }
     }
@@ -87,7 +91,7 @@ impl Members {
 ///
 /// # Errors
 /// When the folder cannot be listed.
-pub(crate) fn listed(folder: &Path) -> std::io::Result<Vec<(BotName, u8)>> {
+pub(crate) fn listed(folder: &Path) -> std::io::Result<Vec<Instance>> {
     let mut listed = Vec::new();
     for entry in std::fs::read_dir(folder)?.take(SOCKETS_MAX) {
         let name = entry?.file_name();
@@ -110,23 +114,29 @@ mod tests {
         name.parse().unwrap()
     }
 
-    fn update(members: &mut Members, listed: &[(&str, u8)], seconds: u64) {
-        let listed = listed.iter().map(|(name, instance)| (bot(name), *instance));
-        let member = |bot: &BotName, instance| {
-            Member::near(
-                listing::shown(bot, instance),
-                instance,
-                Client::new("/none"),
-            )
+    fn instance(bot: &str, number: u8) -> Instance {
+        let name = match number {
+            1 => bot.to_owned(),
+            number => format!("{bot}.{number}"),
         };
+        name.parse().unwrap()
+    }
+
+    fn update(members: &mut Members, listed: &[(&str, u8)], seconds: u64) {
+        let listed = listed.iter().map(|(bot, number)| instance(bot, *number));
+        let member = |instance: &Instance| Member::near(instance.clone(), Client::new("/none"));
         members.update(listed.collect(), Duration::from_secs(seconds), member);
     }
 
     fn there(members: &Members, name: &str) -> Vec<u8> {
         let seats = members.of(&bot(name)).iter().filter(|seat| !seat.is_gone());
-        let mut there: Vec<_> = seats.map(|seat| seat.member.instance()).collect();
+        let mut there: Vec<_> = seats.map(|seat| number(&seat.member)).collect();
         there.sort_unstable();
         there
+    }
+
+    fn number(member: &Member) -> u8 {
+        member.instance().unwrap().number()
     }
 
     #[test]
@@ -142,10 +152,14 @@ mod tests {
             folder.file(name, "");
         }
         let mut found = listed(folder.path()).unwrap();
-        found.sort_unstable();
+        found.sort();
         assert_eq!(
             found,
-            [(bot("other"), 1), (bot("shop"), 1), (bot("shop"), 2)]
+            [
+                instance("other", 1),
+                instance("shop", 1),
+                instance("shop", 2)
+            ]
         );
         assert!(listed(&folder.path().join("none")).is_err());
     }
@@ -155,7 +169,7 @@ mod tests {
         let mut members = Members::default();
         update(&mut members, &[("shop", 1), ("shop", 2)], 0);
         let first = Arc::clone(&members.of(&bot("shop"))[0].member);
-        let kept = first.instance();
+        let kept = number(&first);
         let gone = 3 - kept;
         update(&mut members, &[("shop", kept)], 10);
         assert_eq!(there(&members, "shop"), [kept]);

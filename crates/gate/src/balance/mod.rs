@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use chat_api::BotName;
+use chat_api::{BotName, Instance};
 use ipc::Client;
 use tokio::sync::Notify;
 
@@ -91,7 +91,7 @@ impl Balance {
             return Behind::One(match near.first().and_then(|seat| seat.member.client()) {
                 Some(client) => Arc::clone(client),
                 // It may be new, or not be there at all.
-                None => Arc::new(self.client(bot, listing::FIRST)),
+                None => Arc::new(self.client(&Instance::first(bot.clone()))),
             });
         }
         let far = self.far.iter().filter(|member| member.serves(bot));
@@ -106,8 +106,8 @@ impl Balance {
         members.of(bot).to_vec()
     }
 
-    fn client(&self, bot: &BotName, instance: u8) -> Client {
-        Client::new(self.folder.join(listing::socket(bot, instance)))
+    fn client(&self, instance: &Instance) -> Client {
+        Client::new(self.folder.join(listing::socket(instance)))
     }
 
     /// This appliance's name.
@@ -144,9 +144,8 @@ impl Balance {
         match members::listed(&self.folder) {
             Ok(listed) => {
                 let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
-                members.update(listed, now, |bot, instance| {
-                    let client = self.client(bot, instance);
-                    Member::near(listing::shown(bot, instance), instance, client)
+                members.update(listed, now, |instance| {
+                    Member::near(instance.clone(), self.client(instance))
                 });
             }
             Err(error) => tracing::warn!(
