@@ -12,10 +12,12 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use ipc::Body;
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::access::{AccessLog, Handed, Record, Recorded};
 use crate::client::Proxies;
 use crate::client::receive;
+use crate::descriptors::Room;
 use crate::limits::{Class, Decision, Limits, Place, answer};
 use crate::{Config, Error, Route, headers, route};
 
@@ -24,6 +26,10 @@ use crate::{Config, Error, Route, headers, route};
 pub(crate) struct Desk {
     proxies: Arc<Proxies>,
     limits: Arc<Limits>,
+    /// Visitors' connections that there is room for.
+    connections: usize,
+    /// Connections to bots that there is room for.
+    answers: Arc<Semaphore>,
     log: AccessLog,
 }
 
@@ -49,9 +55,12 @@ impl Desk {
                 .map_err(|error| Error::ProxiesUnread(path.clone(), error))?,
             None => String::new(),
         };
+        let room = Room::of_process(config.connections);
         Ok(Self {
             proxies: Arc::new(Proxies::new(settings, &file).map_err(Error::Proxies)?),
             limits: Arc::new(Limits::new(&config.limits)),
+            connections: room.connections,
+            answers: Arc::new(Semaphore::new(room.answers)),
             log: AccessLog::new(&config.log)?,
         })
     }
@@ -59,6 +68,16 @@ impl Desk {
     /// The proxies that it trusts.
     pub(crate) fn proxies(&self) -> Arc<Proxies> {
         Arc::clone(&self.proxies)
+    }
+
+    /// The visitors' connections that there is room for.
+    pub(crate) const fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// The room for connections to bots.
+    pub(crate) fn answers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.answers)
     }
 
     /// The limits that it holds clients to.
@@ -91,6 +110,18 @@ impl Desk {
             peer,
             _place: place,
         })
+    }
+
+    /// A place for a request that is to be answered.
+    ///
+    /// # Errors
+    /// What the client is told where there is none.
+    fn place(&self, client: IpAddr) -> Result<Held, fn() -> Response<Body>> {
+        let place = self.limits.stream(client);
+        let place = place.ok_or(answer::too_many_streams as fn() -> _)?;
+        let room = Arc::clone(&self.answers).try_acquire_owned();
+        room.map(|room| (place, room))
+            .map_err(|_| answer::no_room as fn() -> _)
     }
 
     /// Answers one request of a connection from `peer`: by `answer`, which is told the
@@ -133,9 +164,9 @@ impl Desk {
             Decision::Refused(standing, wait) => {
                 (own(answer::refusal(&standing, wait), &parts), None)
             }
-            Decision::Taken(standing) => match self.limits.stream(client) {
-                None => (own(answer::too_many_streams(), &parts), None),
-                Some(place) => {
+            Decision::Taken(standing) => match self.place(client) {
+                Err(refusal) => (own(refusal(), &parts), None),
+                Ok(place) => {
                     let mut response = answer(Request::from_parts(parts, body), client).await;
                     if let Some(standing) = standing.filter(|_| answer::is_told(class)) {
                         answer::tell(response.headers_mut(), &standing);
@@ -149,6 +180,9 @@ impl Desk {
     }
 }
 
+/// What a request holds until its answer is sent.
+type Held = (Place, OwnedSemaphorePermit);
+
 /// An answer of the desk itself, which no one behind it has made fit for a visitor.
 fn own(mut response: Response<Body>, request: &http::request::Parts) -> Response<Body> {
     headers::to_visitor(response.headers_mut(), headers::is_domain(request));
@@ -160,7 +194,7 @@ fn own(mut response: Response<Body>, request: &http::request::Parts) -> Response
 fn recorded(
     mut response: Response<Body>,
     record: Option<Record>,
-    place: Option<Place>,
+    place: Option<Held>,
 ) -> Response<Body> {
     let status = response.status();
     if let Some(handed) = response.extensions_mut().remove::<Handed>() {

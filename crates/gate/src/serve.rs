@@ -27,7 +27,7 @@ use crate::strict::{self, Guard, Watch};
 use crate::tls::Tls;
 use crate::upgrade::Sockets;
 use crate::workers::Workers;
-use crate::{Config, Edge, admit, descriptors, ending, handshake, headers};
+use crate::{Config, Edge, admit, ending, handshake, headers};
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -96,7 +96,7 @@ pub(crate) async fn all(
 ) -> io::Result<()> {
     let over = CancellationToken::new();
     let config = &edge.config;
-    let most = descriptors::served(config.connections);
+    let most = edge.desk.connections();
     let shared = Arc::new(Shared {
         tls: edge.tls,
         http1: http1(config),
@@ -104,7 +104,7 @@ pub(crate) async fn all(
         handshake_time: config.handshake_time(),
         head_time: config.head_time(),
         bots: edge.bots,
-        sockets: Sockets::new(&config.limits, edge.desk.limits(), drain.clone()),
+        sockets: Sockets::new(&config.limits, &edge.desk, drain.clone()),
         desk: edge.desk,
         hosts: edge.hosts,
         most: most as u64,

@@ -64,6 +64,16 @@ pub(crate) fn too_many_streams() -> Response<Body> {
     response
 }
 
+/// The answer where as many requests are being answered as there is room for, of all clients.
+pub(crate) fn no_room() -> Response<Body> {
+    let detail = "There are too many visitors at the moment. Please try again.";
+    let mut response = ipc::problem(StatusCode::SERVICE_UNAVAILABLE, detail);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, STREAM_SECONDS);
+    response
+}
+
 /// The answer to a WebSocket that would be one too many at once.
 pub(crate) fn too_many_sockets() -> Response<Body> {
     let detail = "Too many of your connections to the assistant are open. Please close one.";

@@ -28,10 +28,12 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use ipc::{Body, Switch};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Handed;
+use crate::desk::Desk;
 use crate::forward::Bots;
 use crate::headers;
 use crate::limits::{Limits, Settings, answer, seconds};
@@ -47,15 +49,18 @@ const KEY_BYTES: usize = 16;
 pub(crate) struct Sockets {
     rules: Rules,
     limits: Arc<Limits>,
+    /// Connections to bots that there is room for.
+    room: Arc<Semaphore>,
     /// Cancelled when clients are to come again.
     stop: CancellationToken,
 }
 
 impl Sockets {
-    pub(crate) fn new(settings: &Settings, limits: Arc<Limits>, stop: CancellationToken) -> Self {
+    pub(crate) fn new(settings: &Settings, desk: &Desk, stop: CancellationToken) -> Self {
         Self {
             rules: Rules::of(settings),
-            limits,
+            limits: desk.limits(),
+            room: desk.answers(),
             stop,
         }
     }
@@ -97,6 +102,12 @@ impl Sockets {
             headers::to_visitor(response.headers_mut(), named);
             return response;
         };
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else {
+            let mut response = answer::no_room();
+            headers::to_visitor(response.headers_mut(), named);
+            return response;
+        };
+        let held = (held, room);
         let (version, origin) = (parts.version, parts.headers.get(header::ORIGIN).cloned());
         let Some(asking) = for_bot(parts, authority, client) else {
             let mut response = ipc::problem(StatusCode::SERVICE_UNAVAILABLE, "Please try again.");

@@ -1,6 +1,7 @@
 //! What a client may ask for.
 
 use http::StatusCode;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::bot::{ask, ask1, text, with_gate};
 
@@ -135,5 +136,46 @@ fn one_stream_too_many_is_refused_until_another_has_ended() {
             .await
             .unwrap();
         assert_eq!(response.status(), StatusCode::OK);
+    });
+}
+
+#[test]
+fn where_descriptors_are_few_answers_have_their_part_of_them() {
+    // 1024 are for everything else; of 8, 6 are for visitors' connections and 2 for answers.
+    let limit = Rlimit {
+        current: Some(1032),
+        maximum: getrlimit(Resource::Nofile).maximum,
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
+    with_gate("", async |stand| {
+        let mut send = stand.http2().await;
+        let mut waiting = Vec::new();
+        for _ in 0..2 {
+            waiting.push(
+                send.send_request(ask("GET", "/b/shop/slow", &[]))
+                    .await
+                    .unwrap(),
+            );
+        }
+        let more = ask("GET", "/b/shop/x", &[]);
+        let refused = send.send_request(more).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.headers().contains_key("retry-after"));
+        for answer in waiting {
+            assert_eq!(text(answer).await, "first second");
+        }
+        let more = ask("GET", "/b/shop/x", &[]);
+        let taken = send.send_request(more).await.unwrap();
+        assert_eq!(taken.status(), StatusCode::OK);
+        let mut held = Vec::new();
+        for _ in 0..5 {
+            held.push(stand.http1(b"").await.unwrap());
+        }
+        let mut seventh = stand.http1(b"").await.unwrap();
+        let refused = seventh
+            .send_request(ask1("GET", "/b/shop/x", &[]))
+            .await
+            .unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     });
 }

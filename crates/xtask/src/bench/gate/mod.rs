@@ -39,7 +39,7 @@ const MEMORY_TIMES: f64 = 0.7;
 /// descriptors: the gate takes two for each, and keeps some for itself (`crates/gate/src/descriptors.rs`).
 const IDLE_STREAMS: u64 = 10_000;
 const DESCRIPTORS_EACH: u64 = 2;
-const DESCRIPTORS_RESERVE: u64 = 1500;
+const DESCRIPTORS_RESERVE: u64 = 3000;
 
 /// What a load leaves to be done is charged to it for so long.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -164,6 +164,6 @@ mod tests {
     fn streams_are_as_many_as_there_are_descriptors_for() {
         assert_eq!(idle_streams(None), 10_000);
         assert_eq!(idle_streams(Some(1 << 20)), 10_000);
-        assert_eq!(idle_streams(Some(20_000)), 9250);
+        assert_eq!(idle_streams(Some(20_000)), 8500);
     }
 }

@@ -40,7 +40,7 @@ const SET_UP: &str = "\
 set -e
 mkdir --parents /etc/casemate /run/beside
 cat > /etc/casemate/gate.toml <<'END'
-connections = 12000
+connections = 10200
 [limits]
 general_per_minute = 1000000
 connections = 20000
