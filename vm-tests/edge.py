@@ -51,6 +51,11 @@ UNLIKE_RFC = {
     ),
 }
 
+# To a client's GOAWAY the gate says its own and closes, for nothing is under way: at times before the PING behind it, at which
+# httpwg-cli crashes in that one case, of an error code that nobody knows, and says neither that it passed nor that it failed.
+HUNG_UP = r"Wanted \(BitFlags<FrameT>\(\w+, Ping\)\), peer hung up\. Last frame: Some\(Conn:GoAway"
+CRASHES = 1
+
 # What testssl.sh finds that is not the gate's: a domain's owner says in the DNS who may certify it.
 NOT_THE_GATES = {"DNS_CAArecord"}
 
@@ -168,7 +173,9 @@ with subtest("httpwg-cli: HTTP/2 over TLS as RFC 9113 has it"):
     machine.succeed("systemctl stop test-tunnel.service")
     unexplained = failed - {case for cases in UNLIKE_RFC.values() for case in cases}
     t.assertEqual(unexplained, set())
-    t.assertEqual(len(passed) + len(failed), CASES)
+    crashed = len(re.findall(HUNG_UP, said))
+    t.assertLessEqual(crashed, CRASHES)
+    t.assertEqual(len(passed) + len(failed) + crashed, CASES)
 
 with subtest("smugglex: no way to smuggle a request past the gate to the bot"):
     for path in ("/v1/conversations", "/v1/bot"):
