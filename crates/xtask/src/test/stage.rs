@@ -70,7 +70,7 @@ pub(super) fn parse_choice(text: &str) -> Choice {
     }
 }
 
-/// One line for each verdict.
+/// One line for each verdict, with the further lines of its note below.
 pub(super) fn table(verdicts: &[Verdict]) -> String {
     let width = verdicts
         .iter()
@@ -84,14 +84,17 @@ pub(super) fn table(verdicts: &[Verdict]) -> String {
             Ending::Failed => "FAILED",
             Ending::Skipped => "skipped",
         };
+        let (note, more) = verdict.note.split_once('\n').unwrap_or((&verdict.note, ""));
         let line = format!(
-            "{:<width$}  {ending:<7}  {:>12}  {}",
+            "{:<width$}  {ending:<7}  {:>12}  {note}",
             verdict.name,
             seconds(verdict.time),
-            verdict.note
         );
         lines.push_str(line.trim_end());
         lines.push('\n');
+        for line in more.lines() {
+            lines.push_str(&format!("  {line}\n"));
+        }
     }
     lines
 }
@@ -123,7 +126,7 @@ mod tests {
     #[test]
     fn the_summary_counts_and_names_what_was_skipped_only_if_something_was() {
         let passed = Verdict::passed("fmt", Duration::from_secs(1), "");
-        let failed = Verdict::failed("clippy", Duration::from_secs(2), "why");
+        let failed = Verdict::failed("clippy", Duration::from_secs(2), "why\nin full");
         let skipped = Verdict::skipped("audit", "no database");
         assert_eq!(
             summary(&[passed.clone(), failed.clone()]),
@@ -135,10 +138,10 @@ mod tests {
         );
         let table = table(&[passed, failed, skipped]);
         assert!(
-            table.contains("clippy  FAILED") && table.contains("why"),
+            table.contains("clippy  FAILED") && table.contains("why\n  in full\n"),
             "{table}"
         );
-        assert_eq!(table.lines().count(), 3);
+        assert_eq!(table.lines().count(), 4);
     }
 
     #[test]

@@ -24,6 +24,12 @@ const HEADER: &str = "# boots:";
 /// The line of a script that calls tools that others made; they are in containers alone.
 const OUTSIDE: &str = "# tools: outside";
 
+/// How the driver begins the lines of a complaint.
+const COMPLAINS: &str = "!!!";
+
+/// Lines of a complaint that are shown again at the end of all.
+const COMPLAINT_LINES: usize = 30;
+
 /// A way to boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -170,7 +176,8 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
         .current_dir(context.workspace.root())
         .env("PYTHONPATH", context.workspace.root().join("vm-tests"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
-    let passed = followed(&mut command, &instance.dir().join("test.log"))?;
+    let log = instance.dir().join("test.log");
+    let passed = followed(&mut command, &log)?;
     let time: Duration = started.elapsed();
     if passed {
         instance.forget()?;
@@ -184,8 +191,17 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
     Ok(Verdict::failed(
         &name,
         time,
-        format!("log: {}", instance.dir().join("test.log").display()),
+        format!("log: {}\n{}", log.display(), complaint(&log)?),
     ))
+}
+
+/// What the driver said of the failure, which is far from the log's end.
+fn complaint(log: &Path) -> Outcome<String> {
+    let text = std::fs::read(log).during("the test's log could not be read")?;
+    let text = String::from_utf8_lossy(&text);
+    let first = text.lines().position(|line| line.starts_with(COMPLAINS));
+    let lines = text.lines().skip(first.unwrap_or_default());
+    Ok(lines.take(COMPLAINT_LINES).collect::<Vec<_>>().join("\n"))
 }
 
 /// Runs a program, showing and keeping what it says.
@@ -221,6 +237,16 @@ mod tests {
         assert_eq!(ways("# boots: qemu-tpm\n").unwrap(), [Way::QemuTpm]);
         assert!(ways("# boots: bochs\n").is_err());
         assert!(ways("# tools: outside\n# boots: qemu\n").is_err());
+    }
+
+    #[test]
+    fn a_failure_is_told_from_where_the_driver_complains() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        std::fs::write(&log, "fine\n!!! Test \"x\" failed\nwhy\n").unwrap();
+        assert_eq!(complaint(&log).unwrap(), "!!! Test \"x\" failed\nwhy");
+        std::fs::write(&log, "line\n".repeat(1000)).unwrap();
+        assert_eq!(complaint(&log).unwrap().lines().count(), COMPLAINT_LINES);
     }
 
     #[test]
