@@ -109,6 +109,12 @@ impl Bot {
         self.seen.lock().unwrap().asked.clear();
     }
 
+    /// All that it has.
+    pub(crate) fn conversations(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        seen.conversations.iter().cloned().collect()
+    }
+
     pub(crate) fn has(&self, conversation: &str) -> bool {
         self.seen
             .lock()
@@ -139,6 +145,7 @@ async fn connection(stream: UnixStream, name: String, seen: Arc<Mutex<Seen>>) {
     let service = service_fn(|request| answer(request, &name, &seen));
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
@@ -184,6 +191,9 @@ async fn answer(
         Trouble::Unwell if is_check => return Ok(status(StatusCode::SERVICE_UNAVAILABLE, name)),
         _ => {}
     }
+    if path == "/v1/socket" {
+        return Ok(socket(parts.uri.query(), header, seen));
+    }
     if path == "/v1/conversations" && parts.method == Method::POST {
         let mut seen = seen.lock().unwrap();
         // Without the gate's it makes one of its own.
@@ -202,6 +212,21 @@ async fn answer(
         }
     }
     Ok(status(StatusCode::OK, name))
+}
+
+/// Agrees to a WebSocket, on which the conversation begins that the gate names, or which is to go on with one that is here.
+fn socket(query: Option<&str>, begins: Option<String>, seen: &Mutex<Seen>) -> Response<Body> {
+    let mut seen = seen.lock().unwrap();
+    let known = query.and_then(|query| query.strip_prefix("conversation="));
+    if known.is_some_and(|id| !seen.conversations.contains(id)) {
+        return status(StatusCode::NOT_FOUND, "no such conversation");
+    }
+    seen.conversations.extend(begins);
+    let mut agreed = status(StatusCode::SWITCHING_PROTOCOLS, "");
+    for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket")] {
+        agreed.headers_mut().insert(name, value.parse().unwrap());
+    }
+    agreed
 }
 
 fn status(status: StatusCode, said: &str) -> Response<Body> {
@@ -232,4 +257,17 @@ pub(crate) fn ask(method: Method, path: &str, body: &'static str) -> Request<Bod
         .header("casemate-conversation", "ffffffffffffffffffffffffffffffff")
         .body(ipc::full(body))
         .unwrap()
+}
+
+/// A visitor's request for a WebSocket (RFC 8441).
+pub(crate) fn ask_for_socket(query: &str) -> Request<Body> {
+    let mut request = ask(Method::CONNECT, &format!("/b/shop/v1/socket{query}"), "");
+    *request.body_mut() = ipc::empty();
+    let protocol = hyper::ext::Protocol::from_static("websocket");
+    request.extensions_mut().insert(protocol);
+    let version = "13".parse().unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-version", version);
+    request
 }

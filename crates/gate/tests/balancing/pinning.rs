@@ -79,6 +79,52 @@ fn conversations_are_found_after_an_instance_was_added() {
 }
 
 #[test]
+fn a_websocket_leads_to_the_instance_that_has_its_conversation() {
+    with_gate(async |stand, visitor| {
+        let bots = started(&stand, &visitor, ["shop", "shop.2", "shop.3"]).await;
+        for _ in 0..CONVERSATIONS {
+            assert_eq!(visitor.socket("").await, StatusCode::OK);
+        }
+        let mut ids = Vec::new();
+        for bot in &bots {
+            // The gate has named each that began there, and nobody else has it.
+            assert!(bot.count(&Method::GET) > 0);
+            ids.extend(bot.conversations());
+        }
+        assert_eq!(ids.len(), CONVERSATIONS);
+        ids.push(visitor.begin().await);
+        for id in &ids {
+            let query = format!("?conversation={id}");
+            assert_eq!(visitor.socket(&query).await, StatusCode::OK);
+            assert_eq!(bots.iter().filter(|bot| bot.has(id)).count(), 1);
+        }
+        let unknown = format!("?conversation={:032x}", 7);
+        assert_eq!(visitor.socket(&unknown).await, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn a_websocket_is_away_while_the_instance_is_that_has_its_conversation() {
+    with_gate(async |stand, visitor| {
+        let mut bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
+        let id = visitor.begin().await;
+        let home = usize::from(bots[1].has(&id));
+        bots[home].kill().await;
+        let query = format!("?conversation={id}");
+        assert_eq!(
+            visitor.socket(&query).await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(visitor.socket("").await, StatusCode::OK);
+        bots[home].restart();
+        until("it is back", async || {
+            visitor.socket(&query).await == StatusCode::OK
+        })
+        .await;
+    });
+}
+
+#[test]
 fn a_bot_with_one_instance_makes_its_ids_itself() {
     with_gate(async |stand, visitor| {
         let bot = Bot::start(stand.sockets.path(), "shop");

@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
-use super::bot::{Bot, ask};
+use super::bot::{Bot, ask, ask_for_socket};
 
 /// How long a test may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,6 +106,13 @@ impl Visitor {
                 String::from_utf8(body.to_vec()).unwrap()
             },
         }
+    }
+
+    /// The status that a WebSocket is answered with: 200 where there is one.
+    pub(crate) async fn socket(&self, query: &str) -> StatusCode {
+        let mut send = self.send.clone();
+        let answer = send.send_request(ask_for_socket(query)).await;
+        answer.unwrap().status()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Said {
