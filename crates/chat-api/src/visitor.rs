@@ -29,6 +29,9 @@ pub fn is_conversation(path: &str) -> bool {
 /// the one that has it. The gate removes what a visitor sent under this name.
 pub const CONVERSATION_HEADER: &str = "casemate-conversation";
 
+/// The headers of an answer that the pages of a site that may call may read, beyond those that any may (Fetch, 3.3.3).
+pub const EXPOSED_HEADERS: &str = "retry-after, ratelimit, ratelimit-policy, x-request-id";
+
 /// The media type of an answer: server-sent events (WHATWG HTML, 9.2).
 pub const EVENT_STREAM: &str = "text/event-stream";
 

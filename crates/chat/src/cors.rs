@@ -14,9 +14,7 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
 /// The headers that visitors' calls have beyond those that any page may send.
 const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 
-/// The headers of an answer that a page may read beyond those that any may.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("retry-after, ratelimit, ratelimit-policy, x-request-id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(chat_api::EXPOSED_HEADERS);
 
 /// How long a browser may remember what it was allowed, in seconds. A site that is
 /// taken out of the file is out by then.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chat_api::BotName;
 use event::Event;
-use http::header::HeaderValue;
+use http::header::{self, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use ipc::Body;
@@ -19,6 +19,7 @@ use crate::client::Proxies;
 use crate::client::receive;
 use crate::descriptors::Room;
 use crate::limits::{Class, Decision, Limits, Place, answer};
+use crate::sites::Sites;
 use crate::{Config, Error, Route, headers, route};
 
 /// What all connections share.
@@ -30,6 +31,7 @@ pub(crate) struct Desk {
     connections: usize,
     /// Connections to bots that there is room for.
     answers: Arc<Semaphore>,
+    sites: Sites,
     log: AccessLog,
 }
 
@@ -61,6 +63,7 @@ impl Desk {
             limits: Arc::new(Limits::new(&config.limits)),
             connections: room.connections,
             answers: Arc::new(Semaphore::new(room.answers)),
+            sites: Sites::default(),
             log: AccessLog::new(&config.log)?,
         })
     }
@@ -152,6 +155,7 @@ impl Desk {
             Route::Bot(bot, _) | Route::Slash(bot) => Some(bot),
             Route::Health | Route::Unknown => None,
         };
+        let origin = parts.headers.get(header::ORIGIN).cloned();
         let class = Class::of(&parts.method, parts.uri.path(), bot.as_ref());
         let record = self.log.record(
             &parts,
@@ -175,6 +179,11 @@ impl Desk {
                 }
             },
         };
+        let is_handed = response.extensions().get::<Handed>().is_some();
+        if let (Some(bot), Some(origin), false) = (&bot, origin, is_handed) {
+            self.sites
+                .settle(bot, origin, response.headers_mut(), Instant::now());
+        }
         response.headers_mut().insert(headers::REQUEST_ID, id);
         recorded(response, record, place)
     }

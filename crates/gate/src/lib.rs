@@ -24,6 +24,7 @@ mod places;
 mod plain;
 mod route;
 mod serve;
+mod sites;
 pub mod strict;
 mod tls;
 pub mod upgrade;

@@ -11,6 +11,9 @@ use crate::stand::{self, Stand};
 /// How long the bot takes for the second half of what is below `/slow`.
 pub(crate) const SLOW: Duration = Duration::from_millis(700);
 
+/// The site whose pages may call the bot.
+pub(crate) const SITE: &str = "https://shop.example";
+
 /// The bot: says what reached it.
 async fn bot(_peer: ipc::Peer, request: ipc::Request) -> ipc::Response {
     let header = |name: &str| {
@@ -49,7 +52,14 @@ async fn bot(_peer: ipc::Peer, request: ipc::Request) -> ipc::Response {
         );
         return response;
     }
-    Response::new(ipc::full(said))
+    let is_site = header("origin") == SITE;
+    let mut response = Response::new(ipc::full(said));
+    let headers = response.headers_mut();
+    headers.insert("vary", "origin".parse().unwrap());
+    if is_site {
+        headers.insert("access-control-allow-origin", SITE.parse().unwrap());
+    }
+    response
 }
 
 /// Runs a gate with these settings, and `test` beside it, unconfined, as a visitor.

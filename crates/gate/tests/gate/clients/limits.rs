@@ -3,7 +3,7 @@
 use http::StatusCode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::bot::{ask, ask1, text, with_gate};
+use super::bot::{SITE, ask, ask1, text, with_gate};
 
 const CHAT: &str = "/b/shop/v1/conversations";
 
@@ -48,6 +48,29 @@ fn whoever_asks_too_much_is_told_when_to_come_back() {
             .unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         assert!(!response.headers().contains_key("ratelimit"));
+    });
+}
+
+#[test]
+fn pages_that_may_call_the_bot_may_read_that_they_are_to_wait() {
+    with_gate("[limits]\nchat_per_minute = 2", async |stand| {
+        let mut send = stand.http1(b"").await.unwrap();
+        let other = "https://other.example";
+        for (origin, status, reads) in [
+            (SITE, StatusCode::OK, true),
+            (other, StatusCode::OK, false),
+            (SITE, StatusCode::TOO_MANY_REQUESTS, true),
+            (other, StatusCode::TOO_MANY_REQUESTS, false),
+        ] {
+            let asked = ask1("POST", CHAT, &[("origin", origin)]);
+            let response = send.send_request(asked).await.unwrap();
+            assert_eq!(response.status(), status);
+            let headers = response.headers();
+            let reader = headers.get("access-control-allow-origin");
+            assert_eq!(reader.map(|origin| origin == SITE), reads.then_some(true));
+            assert_eq!(headers["vary"], "origin");
+            text(response).await;
+        }
     });
 }
 
