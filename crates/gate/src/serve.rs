@@ -40,9 +40,9 @@ pub(crate) const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// it is the guard that refuses one.
 const BUFFER_BYTES: usize = 2 * strict::HEAD_BYTES;
 
-/// How long streams of events may go on after the gate was told to stop; what is left
-/// of [`DRAIN_TIME`] is for sending what was said.
-pub(crate) const STREAMS_TIME: Duration = Duration::from_secs(15);
+/// How long streams of events may go on after the gate was told to stop: visitors who come
+/// now wait as long, and whoever reads a stream comes again and loses nothing.
+pub(crate) const STREAMS_TIME: Duration = Duration::from_secs(5);
 
 /// How long a connection on which nothing is asked may ask after the gate was told to
 /// stop: browsers open some for later and keep others, and what a visitor asks while his
