@@ -1,21 +1,31 @@
 //! Calls a service.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{StatusCode, Uri};
+use http_body_util::Full;
+use hyper::client::conn::http2;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thread_local::ThreadLocal;
 use tokio::net::UnixStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{Body, Switch};
+use crate::streams::{
+    CONNECTION_WINDOW, Line, Lines, Place, STREAM_WINDOW, STREAMS_PER_CONNECTION, Sender, Streamed,
+    keep, was_not_taken,
+};
+use crate::{Body, BoxError, Switch};
 
 pub use hyper::body::Incoming;
 
@@ -28,24 +38,30 @@ const IDLE_CONNECTIONS: usize = 64;
 /// How long connecting may take; a full backlog makes it wait.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
+/// How often a request is sent that provably did not reach the service: its connections close while it is replaced.
+const ATTEMPTS: usize = 3;
+
 /// Why a call failed before there was an answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// There is no socket at that path: the service does not exist here.
     #[error("{0} does not exist")]
-    Absent(PathBuf, #[source] hyper_util::client::legacy::Error),
+    Absent(PathBuf, #[source] BoxError),
     /// The socket's group does not have this process.
     #[error("{0} may not be opened by this user")]
-    Forbidden(PathBuf, #[source] hyper_util::client::legacy::Error),
+    Forbidden(PathBuf, #[source] BoxError),
     /// The service does not accept connections.
     #[error("{0} does not answer")]
-    Unreachable(PathBuf, #[source] hyper_util::client::legacy::Error),
+    Unreachable(PathBuf, #[source] BoxError),
     /// The connection broke before the answer's head was complete.
     #[error("{0} broke off the call")]
-    Broken(PathBuf, #[source] hyper_util::client::legacy::Error),
+    Broken(PathBuf, #[source] BoxError),
     /// The service agreed to speak another protocol, and the connection broke.
     #[error("{0} broke off the call when it changed the protocol")]
     NotSwitched(PathBuf, #[source] hyper::Error),
+    /// As many connections for streams are open as may be; nothing was sent.
+    #[error("no more streams to {0} may be open at once")]
+    NoRoom(PathBuf),
 }
 
 /// A client of the service behind one socket. Cloning shares its connections.
@@ -56,6 +72,11 @@ pub enum ClientError {
 pub struct Client {
     socket: Arc<Path>,
     pools: Arc<ThreadLocal<Pool>>,
+    lines: Arc<ThreadLocal<RefCell<Lines>>>,
+    /// How many lines were made.
+    made: Arc<AtomicU64>,
+    /// Connections for streams that may be open; as many as it takes where there is none.
+    room: Option<Arc<Semaphore>>,
 }
 
 /// The connections of one thread.
@@ -75,7 +96,17 @@ impl Client {
         Self {
             socket: socket.into().into(),
             pools: Arc::default(),
+            lines: Arc::default(),
+            made: Arc::default(),
+            room: None,
         }
+    }
+
+    /// The same, where each connection that [`Client::stream`] opens takes a permit of `room`, which others may share.
+    #[must_use]
+    pub fn within(mut self, room: Arc<Semaphore>) -> Self {
+        self.room = Some(room);
+        self
     }
 
     fn pool(&self) -> &Pool {
@@ -112,6 +143,81 @@ impl Client {
             .map_err(|error| self.error(error))
     }
 
+    /// Sends a request whose answer may take long, as a stream of events does, over a connection that it shares with
+    /// others. It is sent again where it provably did not reach the service, so its body is whole.
+    ///
+    /// # Errors
+    /// As [`ClientError`] lists. Bounding the time is the caller's.
+    pub async fn stream(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Streamed>, ClientError> {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = absolute(&parts.uri);
+        let mut attempt = 1;
+        loop {
+            let number = self.made.fetch_add(1, Ordering::Relaxed);
+            let place = self.lines(|lines| lines.take(number));
+            let mut sender = self.sender(&place).await?;
+            let request = http::Request::from_parts(parts.clone(), Full::new(body.clone()));
+            let mut failed = match sender.try_send_request(request).await {
+                Ok(response) => return Ok(response.map(|body| Streamed::new(body, place))),
+                Err(failed) => failed,
+            };
+            let unsent = failed.take_message().is_some() || was_not_taken(failed.error());
+            let path = self.socket.to_path_buf();
+            if !unsent {
+                return Err(ClientError::Broken(path, failed.into_error().into()));
+            }
+            if attempt == ATTEMPTS {
+                return Err(ClientError::Unreachable(path, failed.into_error().into()));
+            }
+            // A service that closes one of its connections closes them all.
+            self.lines(|lines| lines.forget(number + 1));
+            attempt += 1;
+        }
+    }
+
+    fn lines<T>(&self, with: impl FnOnce(&mut Lines) -> T) -> T {
+        with(&mut self.lines.get_or_default().borrow_mut())
+    }
+
+    /// What sends over the line of a place. The first who has one there opens it, and others wait for him.
+    async fn sender(&self, place: &Place) -> Result<Sender, ClientError> {
+        let line = place.line();
+        let open = line.sender.get_or_try_init(|| self.open(line));
+        match tokio::time::timeout(CONNECT_TIME, open).await {
+            Ok(sender) => sender.cloned(),
+            Err(late) => Err(self.not_connected(late.into())),
+        }
+    }
+
+    async fn open(&self, line: &Arc<Line>) -> Result<Sender, ClientError> {
+        let path = || self.socket.to_path_buf();
+        let room = self
+            .room
+            .as_ref()
+            .map(|room| Arc::clone(room).try_acquire_owned());
+        let room = room.transpose().map_err(|_| ClientError::NoRoom(path()))?;
+        let stream = UnixStream::connect(&*self.socket).await;
+        let stream = stream.map_err(|error| self.not_connected(error))?;
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_max_send_streams(STREAMS_PER_CONNECTION as usize)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .handshake(Stream(TokioIo::new(stream), room))
+            .await
+            .map_err(|error| ClientError::Unreachable(path(), error.into()))?;
+        tokio::spawn(keep(connection, Arc::downgrade(line), IDLE_TIME));
+        Ok(sender)
+    }
+
+    fn not_connected(&self, error: io::Error) -> ClientError {
+        let (path, kind) = (self.socket.to_path_buf(), error.kind());
+        refused(path, Some(kind), error.into())
+    }
+
     /// Sends a request that asks for another protocol (RFC 9110, section 7.8). Its headers are the caller's, `Connection`
     /// and `Upgrade` among them.
     ///
@@ -134,13 +240,19 @@ impl Client {
     fn error(&self, error: hyper_util::client::legacy::Error) -> ClientError {
         let path = self.socket.to_path_buf();
         if !error.is_connect() {
-            return ClientError::Broken(path, error);
+            return ClientError::Broken(path, error.into());
         }
-        match io_kind(&error) {
-            Some(io::ErrorKind::NotFound) => ClientError::Absent(path, error),
-            Some(io::ErrorKind::PermissionDenied) => ClientError::Forbidden(path, error),
-            _ => ClientError::Unreachable(path, error),
-        }
+        let kind = io_kind(&error);
+        refused(path, kind, error.into())
+    }
+}
+
+/// Why there is no connection.
+fn refused(path: PathBuf, kind: Option<io::ErrorKind>, error: BoxError) -> ClientError {
+    match kind {
+        Some(io::ErrorKind::NotFound) => ClientError::Absent(path, error),
+        Some(io::ErrorKind::PermissionDenied) => ClientError::Forbidden(path, error),
+        _ => ClientError::Unreachable(path, error),
     }
 }
 
@@ -184,13 +296,17 @@ impl tower_service::Service<Uri> for Connector {
         Box::pin(async move {
             let stream =
                 tokio::time::timeout(CONNECT_TIME, UnixStream::connect(&*socket)).await??;
-            Ok(Stream(TokioIo::new(stream)))
+            Ok(Stream(TokioIo::new(stream), None))
         })
     }
 }
 
-/// A Unix stream that the pool of connections accepts.
-struct Stream(TokioIo<UnixStream>);
+/// A Unix stream that the pool of connections accepts, and what it holds until it is closed.
+struct Stream(
+    TokioIo<UnixStream>,
+    #[expect(dead_code, reason = "it is given back when the stream is closed")]
+    Option<OwnedSemaphorePermit>,
+);
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
