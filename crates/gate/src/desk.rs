@@ -20,7 +20,7 @@ use crate::client::receive;
 use crate::descriptors::Room;
 use crate::limits::{Class, Decision, Limits, Place, answer};
 use crate::sites::Sites;
-use crate::{Config, Error, Route, headers, route};
+use crate::{Config, Error, Route, forward, headers, route};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -29,9 +29,13 @@ pub(crate) struct Desk {
     limits: Arc<Limits>,
     /// Visitors' connections that there is room for.
     connections: usize,
-    /// Connections to bots that there is room for.
+    /// Connections to bots that there is room for, of one answer or WebSocket each.
     answers: Arc<Semaphore>,
     sites: Sites,
+    /// Answers that there is room for which share connections.
+    streams: Arc<Semaphore>,
+    /// Those connections.
+    lines: Arc<Semaphore>,
     log: AccessLog,
 }
 
@@ -64,6 +68,8 @@ impl Desk {
             connections: room.connections,
             answers: Arc::new(Semaphore::new(room.answers)),
             sites: Sites::default(),
+            streams: Arc::new(Semaphore::new(room.streams)),
+            lines: Arc::new(Semaphore::new(room.lines)),
             log: AccessLog::new(&config.log)?,
         })
     }
@@ -78,7 +84,12 @@ impl Desk {
         self.connections
     }
 
-    /// The room for connections to bots.
+    /// The room for connections to bots that answers share.
+    pub(crate) fn lines(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.lines)
+    }
+
+    /// The room for connections to bots of one WebSocket each.
     pub(crate) fn answers(&self) -> Arc<Semaphore> {
         Arc::clone(&self.answers)
     }
@@ -119,10 +130,15 @@ impl Desk {
     ///
     /// # Errors
     /// What the client is told where there is none.
-    fn place(&self, client: IpAddr) -> Result<Held, fn() -> Response<Body>> {
+    fn place(&self, client: IpAddr, streams: bool) -> Result<Held, fn() -> Response<Body>> {
         let place = self.limits.stream(client);
         let place = place.ok_or(answer::too_many_streams as fn() -> _)?;
-        let room = Arc::clone(&self.answers).try_acquire_owned();
+        let room = if streams {
+            &self.streams
+        } else {
+            &self.answers
+        };
+        let room = Arc::clone(room).try_acquire_owned();
         room.map(|room| (place, room))
             .map_err(|_| answer::no_room as fn() -> _)
     }
@@ -168,7 +184,7 @@ impl Desk {
             Decision::Refused(standing, wait) => {
                 (own(answer::refusal(&standing, wait), &parts), None)
             }
-            Decision::Taken(standing) => match self.place(client) {
+            Decision::Taken(standing) => match self.place(client, forward::streams(&parts)) {
                 Err(refusal) => (own(refusal(), &parts), None),
                 Ok(place) => {
                     let mut response = answer(Request::from_parts(parts, body), client).await;

@@ -2,18 +2,21 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chat_api::BotName;
 use chat_api::limits::REQUEST_TIME;
+use chat_api::visitor::EVENT_STREAM;
 use http::header::{self, HeaderValue};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use ipc::{Body, BodyError, Client, ClientError, Switch};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::balance::{AWAY, Asked, Balance, Behind, CONVERSATION, Seat};
 use crate::client::forwarded;
@@ -48,9 +51,15 @@ pub(crate) struct Bots {
 
 impl Bots {
     /// Those whose sockets are in a folder, and those of other appliances.
-    pub(crate) fn new(sockets: impl Into<PathBuf>, config: &Config, peers: Vec<Peer>) -> Self {
+    /// `lines` is the room for connections that answers share.
+    pub(crate) fn new(
+        sockets: impl Into<PathBuf>,
+        config: &Config,
+        peers: Vec<Peer>,
+        lines: Arc<Semaphore>,
+    ) -> Self {
         Self {
-            balance: Balance::new(sockets.into(), config, peers),
+            balance: Balance::new(sockets.into(), config, peers, lines),
             answer_time: config.answer_time(),
             room: Semaphore::new(KEPT_KIB),
         }
@@ -160,26 +169,40 @@ impl Bots {
         visitor: IpAddr,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let most = body.size_hint().upper().unwrap_or(BODY_BYTES as u64);
-        let kib = most.min(BODY_BYTES as u64).div_ceil(1024);
-        let room = self
-            .room
-            .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
-        let Ok(_room) = room else {
-            tracing::warn!(%bot, "a visitor was told that the assistant is away: {KEPT_KIB} KiB of requests wait for answers");
-            return away(StatusCode::SERVICE_UNAVAILABLE);
-        };
-        let body = match whole(body, visitor).await {
-            Ok(body) => body,
+        let (body, _room) = match self.keep(bot, body, visitor).await {
+            Ok(kept) => kept,
             Err(refusal) => return refusal,
         };
         let asked = Asked {
+            streams: streams(&parts),
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
             body,
         };
         self.balance.spread(bot, seats, asked).await
+    }
+
+    /// All of a visitor's body, so that it can be sent again, and the room that it takes until somebody has answered.
+    ///
+    /// # Errors
+    /// The answer for the visitor.
+    async fn keep(
+        &self,
+        bot: &BotName,
+        body: Incoming,
+        visitor: IpAddr,
+    ) -> Result<(Bytes, SemaphorePermit<'_>), Response<Body>> {
+        let most = body.size_hint().upper().unwrap_or(BODY_BYTES as u64);
+        let kib = most.min(BODY_BYTES as u64).div_ceil(1024);
+        let room = self
+            .room
+            .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
+        let Ok(room) = room else {
+            tracing::warn!(%bot, "a visitor was told that the assistant is away: {KEPT_KIB} KiB of requests wait for answers");
+            return Err(away(StatusCode::SERVICE_UNAVAILABLE));
+        };
+        Ok((whole(body, visitor).await?, room))
     }
 
     /// Asks a bot to speak another protocol: one of its instances on this appliance, which may have to be the one that has
@@ -214,7 +237,7 @@ impl Bots {
         }
     }
 
-    /// Hands a request to the one member that there is, as it comes.
+    /// Hands a request to the one member that there is; as it comes, unless its answer may take long.
     async fn hand_on(
         &self,
         bot: &BotName,
@@ -223,14 +246,27 @@ impl Bots {
         visitor: IpAddr,
     ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let mut forwarded = Request::new(bounded(body));
-        *forwarded.method_mut() = parts.method;
-        *forwarded.uri_mut() = parts.uri;
-        *forwarded.headers_mut() = parts.headers;
-        match tokio::time::timeout(self.answer_time, client.send(forwarded)).await {
-            Ok(Ok(response)) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+        let sent = if streams(&parts) {
+            let (body, _room) = match self.keep(bot, body, visitor).await {
+                Ok(kept) => kept,
+                Err(refusal) => return refusal,
+            };
+            let sent = client.stream(head(parts, body));
+            let sent = tokio::time::timeout(self.answer_time, sent).await;
+            sent.map(|sent| sent.map(|response| response.map(passed)))
+        } else {
+            let sent = client.send(head(parts, bounded(body)));
+            let sent = tokio::time::timeout(self.answer_time, sent).await;
+            sent.map(|sent| sent.map(|response| response.map(passed)))
+        };
+        match sent {
+            Ok(Ok(response)) => response,
             Ok(Err(ClientError::Absent(..))) => no_such_assistant(),
-            Ok(Err(ClientError::Broken(_, error))) if is_too_long(&error) => too_large(visitor),
+            Ok(Err(ClientError::Broken(_, error))) if is_too_long(&*error) => too_large(visitor),
+            Ok(Err(error @ ClientError::NoRoom(_))) => {
+                tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
+                away(StatusCode::SERVICE_UNAVAILABLE)
+            }
             Ok(Err(error)) => {
                 tracing::warn!(%bot, "a visitor was told that the assistant is away: {error}");
                 away(StatusCode::BAD_GATEWAY)
@@ -242,6 +278,34 @@ impl Bots {
             }
         }
     }
+}
+
+/// Whether the answer may be a stream of events, which goes on for as long as the bot has something to say: whatever is
+/// posted may make a bot answer.
+pub(crate) fn streams(request: &Parts) -> bool {
+    let accepts = |value: &HeaderValue| {
+        let wanted = EVENT_STREAM.as_bytes();
+        let mut parts = value.as_bytes().windows(wanted.len());
+        parts.any(|part| part.eq_ignore_ascii_case(wanted))
+    };
+    request.method == Method::POST || request.headers.get_all(header::ACCEPT).iter().any(accepts)
+}
+
+/// A request as it is handed on: without what a connection's software added to it.
+fn head<B>(parts: Parts, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = parts.uri;
+    *request.headers_mut() = parts.headers;
+    request
+}
+
+/// A bot's body, for a visitor.
+pub(crate) fn passed<B>(body: B) -> Body
+where
+    B: hyper::body::Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+{
+    body.map_err(Into::into).boxed_unsync()
 }
 
 /// All of a visitor's body, or what he is told in its place: the same as a bot says that takes it as it comes.

@@ -154,8 +154,9 @@ impl Edge {
     /// When there is no certificate, or none that can be used, or the list of proxies can't be.
     pub fn new(sources: impl Into<Sources>, sockets: &Path, config: Config) -> Result<Self, Error> {
         let tls = Arc::new(Tls::new(sources.into(), &config.tls)?);
-        let bots = Arc::new(forward::Bots::new(sockets, &config, Vec::new()));
         let desk = desk::Desk::new(&config)?;
+        let bots = forward::Bots::new(sockets, &config, Vec::new(), desk.lines());
+        let bots = Arc::new(bots);
         let hosts = hosts::Hosts::new(&config.http.hosts);
         Ok(Self {
             tls,
@@ -174,7 +175,9 @@ impl Edge {
     pub fn beside(mut self, sources: &PeerSources) -> Self {
         if let Some(peers) = peers::Peers::if_usable(sources, &self.config) {
             self.peers = Some(peers.server());
-            self.bots = Arc::new(forward::Bots::new(&self.sockets, &self.config, peers.all));
+            let lines = self.desk.lines();
+            let bots = forward::Bots::new(&self.sockets, &self.config, peers.all, lines);
+            self.bots = Arc::new(bots);
         }
         self
     }

@@ -6,6 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -96,7 +97,8 @@ pub async fn serve<H, F>(
             }
         };
         let handler = handler.clone();
-        let service = service_fn(move |request: Request| {
+        let service = service_fn(move |mut request: Request| {
+            *request.uri_mut() = origin_form(request.uri());
             let id = RequestId::of(request.headers());
             let span = id.map_or_else(Span::none, |id| id.span());
             let answer = span.in_scope(|| handler(peer, request));
@@ -118,6 +120,12 @@ pub async fn serve<H, F>(
     {
         tracing::warn!("answers still under way after {DRAIN_TIME:?} were cut off");
     }
+}
+
+/// The path and the query of an address: what a service sees over HTTP/1.1, and over HTTP/2 too.
+fn origin_form(uri: &Uri) -> Uri {
+    let path = uri.path_and_query().cloned();
+    path.map_or_else(Uri::default, Uri::from)
 }
 
 /// Serves one connection to its end, which begins with `drain`.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use chat_api::{BotName, Instance};
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use ipc::{Body, Client, ClientError};
 
 use super::Settings;
@@ -14,6 +13,8 @@ use super::choose::Candidate;
 use super::health::{Change, Health, Source, Standing};
 use super::rendezvous::Place;
 use super::retry::Outcome;
+use super::spread::Asked;
+use crate::forward::passed;
 use crate::peers::{self, DRAINS, Peer};
 
 /// Where a member says whether it is well.
@@ -52,6 +53,8 @@ pub(crate) enum Failure {
     #[error("{0}")]
     NotReached(String),
     #[error("{0}")]
+    NoRoom(String),
+    #[error("{0}")]
     Broken(String),
     #[error("it did not answer within {0:?}")]
     Silent(Duration),
@@ -61,6 +64,7 @@ impl Failure {
     pub(crate) const fn outcome(&self) -> Outcome {
         match self {
             Self::NotReached(_) => Outcome::NotReached,
+            Self::NoRoom(_) => Outcome::NoRoom,
             Self::Broken(_) => Outcome::Broken,
             Self::Silent(_) => Outcome::Silent,
         }
@@ -71,6 +75,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Broken(..) => Self::Broken(error.to_string()),
+            ClientError::NoRoom(_) => Self::NoRoom(error.to_string()),
             error => Self::NotReached(error.to_string()),
         }
     }
@@ -148,8 +153,23 @@ impl Member {
         }
     }
 
+    /// Sends a request about a bot, and waits at most `time` for the head of its answer.
+    pub(crate) async fn ask(
+        &self,
+        bot: &BotName,
+        asked: &Asked,
+        time: Duration,
+    ) -> Result<Response<Body>, Failure> {
+        let Some(client) = self.client().filter(|_| asked.streams) else {
+            return self.send(Some(bot), asked.request(), time).await;
+        };
+        let sent = tokio::time::timeout(time, client.stream(asked.whole())).await;
+        let sent = sent.map_err(|_| Failure::Silent(time))?;
+        Ok(sent?.map(passed))
+    }
+
     /// Sends a request about a bot, or about the member itself, and waits at most `time` for the head of its answer.
-    pub(crate) async fn send(
+    async fn send(
         &self,
         bot: Option<&BotName>,
         request: Request<Body>,
@@ -162,8 +182,7 @@ impl Member {
             }
         };
         let response = tokio::time::timeout(time, sent).await;
-        let response = response.unwrap_or(Err(Failure::Silent(time)))?;
-        Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+        Ok(response.unwrap_or(Err(Failure::Silent(time)))?.map(passed))
     }
 
     /// Asks whether it is well.

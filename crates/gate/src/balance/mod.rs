@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use chat_api::{BotName, Instance};
 use ipc::Client;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::Config;
 use crate::peers::Peer;
@@ -55,6 +55,8 @@ pub(crate) struct Balance {
     turn: AtomicUsize,
     /// Whether somebody went out or came back.
     changed: Notify,
+    /// Room for connections that answers share.
+    lines: Arc<Semaphore>,
 }
 
 /// Who is behind a bot's name.
@@ -66,8 +68,13 @@ pub(crate) enum Behind {
 }
 
 impl Balance {
-    /// For the sockets in `folder`, and other appliances.
-    pub(crate) fn new(folder: PathBuf, config: &Config, peers: Vec<Peer>) -> Self {
+    /// For the sockets in `folder`, and other appliances. `lines` is the room for connections that answers share.
+    pub(crate) fn new(
+        folder: PathBuf,
+        config: &Config,
+        peers: Vec<Peer>,
+        lines: Arc<Semaphore>,
+    ) -> Self {
         Self {
             folder,
             settings: config.balance.clone(),
@@ -79,6 +86,7 @@ impl Balance {
             list_at: AtomicU64::new(0),
             turn: AtomicUsize::new(0),
             changed: Notify::new(),
+            lines,
         }
     }
 
@@ -107,7 +115,7 @@ impl Balance {
     }
 
     fn client(&self, instance: &Instance) -> Client {
-        Client::new(self.folder.join(listing::socket(instance)))
+        Client::new(self.folder.join(listing::socket(instance))).within(Arc::clone(&self.lines))
     }
 
     /// This appliance's name.

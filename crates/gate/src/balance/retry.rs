@@ -21,6 +21,8 @@ pub(crate) enum Outcome {
     Answered(StatusCode),
     /// It was sent nothing.
     NotReached,
+    /// It was sent nothing, for want of room here.
+    NoRoom,
     /// It broke off, and may have done what it was asked.
     Broken,
     /// It did not begin to answer in time, and may still do what it was asked.
@@ -56,6 +58,8 @@ pub(crate) fn after(outcome: Outcome, method: &Method, purpose: &Purpose) -> Aft
         Outcome::Answered(StatusCode::MISDIRECTED_REQUEST) => After::Unknown,
         Outcome::Answered(_) => After::Give,
         Outcome::NotReached => After::Away,
+        // Nor is there room to ask another one.
+        Outcome::NoRoom => After::Stop(StatusCode::SERVICE_UNAVAILABLE),
         Outcome::Broken | Outcome::Silent if is_safe(method) => After::Away,
         Outcome::Broken => After::Stop(StatusCode::BAD_GATEWAY),
         Outcome::Silent => After::Stop(StatusCode::GATEWAY_TIMEOUT),

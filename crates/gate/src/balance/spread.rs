@@ -32,20 +32,28 @@ pub(crate) struct Asked {
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// Whether the answer may go on for long.
+    pub(crate) streams: bool,
 }
 
 impl Asked {
-    fn request(&self) -> Request<Body> {
-        let body = if self.body.is_empty() {
-            ipc::empty()
-        } else {
-            ipc::full(self.body.clone())
-        };
-        let mut request = Request::new(body);
+    /// It, with a body that is known to be whole.
+    pub(super) fn whole(&self) -> Request<Bytes> {
+        let mut request = Request::new(self.body.clone());
         self.method.clone_into(request.method_mut());
         self.uri.clone_into(request.uri_mut());
         self.headers.clone_into(request.headers_mut());
         request
+    }
+
+    pub(super) fn request(&self) -> Request<Body> {
+        self.whole().map(|body| {
+            if body.is_empty() {
+                ipc::empty()
+            } else {
+                ipc::full(body)
+            }
+        })
     }
 }
 
@@ -83,7 +91,7 @@ impl Balance {
                 &asked.method,
                 &purpose,
             );
-            let sent = member.send(Some(bot), asked.request(), time).await;
+            let sent = member.ask(bot, &asked, time).await;
             let outcome = match &sent {
                 Ok(response) if response.headers().contains_key(AWAY) => Outcome::NotReached,
                 Ok(response) => Outcome::Answered(response.status()),
@@ -91,7 +99,9 @@ impl Balance {
             };
             let why = sent.as_ref().err().map(ToString::to_string);
             let result = why.as_deref().map_or(Ok(()), Err);
-            self.count(member, Source::Visitor, result);
+            if outcome != Outcome::NoRoom {
+                self.count(member, Source::Visitor, result);
+            }
             match (after(outcome, &asked.method, &purpose), sent) {
                 (After::Give, Ok(response)) => return response,
                 (After::Unknown, Ok(response)) => {

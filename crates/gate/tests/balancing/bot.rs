@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Channel};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use ipc::Body;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -142,10 +142,9 @@ async fn serve(listener: UnixListener, name: String, seen: Arc<Mutex<Seen>>) {
 }
 
 async fn connection(stream: UnixStream, name: String, seen: Arc<Mutex<Seen>>) {
-    let service = service_fn(|request| answer(request, &name, &seen));
-    let _ = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
+    let service = service_fn(move |request| answer(request, name.clone(), Arc::clone(&seen)));
+    let _ = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .await;
 }
 
@@ -162,8 +161,8 @@ impl std::error::Error for BrokenOff {}
 
 async fn answer(
     request: Request<Incoming>,
-    name: &str,
-    seen: &Mutex<Seen>,
+    name: String,
+    seen: Arc<Mutex<Seen>>,
 ) -> Result<Response<Body>, BrokenOff> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| BrokenOff)?.to_bytes();
@@ -188,11 +187,11 @@ async fn answer(
     match trouble {
         Trouble::Hung => std::future::pending().await,
         Trouble::Breaks if !is_check => return Err(BrokenOff),
-        Trouble::Unwell if is_check => return Ok(status(StatusCode::SERVICE_UNAVAILABLE, name)),
+        Trouble::Unwell if is_check => return Ok(status(StatusCode::SERVICE_UNAVAILABLE, &name)),
         _ => {}
     }
     if path == "/v1/socket" {
-        return Ok(socket(parts.uri.query(), header, seen));
+        return Ok(socket(parts.uri.query(), header, &seen));
     }
     if path == "/v1/conversations" && parts.method == Method::POST {
         let mut seen = seen.lock().unwrap();
@@ -208,10 +207,10 @@ async fn answer(
             return Ok(status(StatusCode::NOT_FOUND, "no such conversation"));
         }
         if below.ends_with("/messages") {
-            return Ok(events(name));
+            return Ok(events(&name));
         }
     }
-    Ok(status(StatusCode::OK, name))
+    Ok(status(StatusCode::OK, &name))
 }
 
 /// Agrees to a WebSocket, on which the conversation begins that the gate names, or which is to go on with one that is here.

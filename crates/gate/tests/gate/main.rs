@@ -7,4 +7,5 @@ mod serving;
 mod smuggling;
 mod sockets;
 mod stand;
+mod streams;
 mod visitor;

@@ -164,9 +164,9 @@ fn one_stream_too_many_is_refused_until_another_has_ended() {
 
 #[test]
 fn where_descriptors_are_few_answers_have_their_part_of_them() {
-    // 1024 are for everything else; of 8, 6 are for visitors' connections and 2 for answers.
+    // 1024 are for everything else; of 9, 6 are for visitors' connections, 2 for answers, and 1 for those that share it.
     let limit = Rlimit {
-        current: Some(1032),
+        current: Some(1033),
         maximum: getrlimit(Resource::Nofile).maximum,
     };
     setrlimit(Resource::Nofile, limit).unwrap();
@@ -184,6 +184,11 @@ fn where_descriptors_are_few_answers_have_their_part_of_them() {
         let refused = send.send_request(more).await.unwrap();
         assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(refused.headers().contains_key("retry-after"));
+        // Answers that may take long share one, for which there is room.
+        for _ in 0..9 {
+            let shared = ask("POST", "/b/shop/slow", &[]);
+            waiting.push(send.send_request(shared).await.unwrap());
+        }
         for answer in waiting {
             assert_eq!(text(answer).await, "first second");
         }
