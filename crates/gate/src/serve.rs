@@ -16,10 +16,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sandbox::Confined;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::desk::Desk;
+use crate::desk::{Arrival, Desk};
 use crate::forward::Bots;
 use crate::hosts::Hosts;
 use crate::places::{Place, Places, Shed};
@@ -215,23 +216,32 @@ async fn accept(
     }
 }
 
-async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
-    let arrived = shared
-        .desk
-        .arrive(&mut stream, address, shared.handshake_time);
-    let Some(arrival) = arrived.await else { return };
-    let peer = arrival.peer;
-    let shaken = handshake::shake(&shared.tls, stream, peer, shared.handshake_time);
-    let Some(stream) = shaken.await else {
+/// Finds out whom a connection is from, and shakes hands within `time` each.
+async fn greet(
+    mut stream: TcpStream,
+    address: IpAddr,
+    shared: &Shared,
+    time: Duration,
+) -> Option<(Arrival, TlsStream<TcpStream>)> {
+    let arrival = shared.desk.arrive(&mut stream, address, time).await?;
+    let stream = handshake::shake(&shared.tls, stream, arrival.peer, time).await?;
+    Some((arrival, stream))
+}
+
+async fn connection(stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
+    // What is large and done with soon is in boxes of its own: a connection is held for as long as its visitor likes.
+    let greeted = Box::pin(greet(stream, address, shared, shared.handshake_time));
+    let Some((arrival, stream)) = greeted.await else {
         return;
     };
+    let peer = arrival.peer;
     let (begun, relays) = (CancellationToken::new(), TaskTracker::new());
     let service = |watch: Arc<Watch>| {
         let (begun, relays) = (&begun, &relays);
         service_fn(move |request: Request<Incoming>| {
             begun.cancel();
             let (shared, watch, relays) = (Arc::clone(shared), Arc::clone(&watch), relays.clone());
-            async move {
+            Box::pin(async move {
                 let Shared {
                     tls,
                     bots,
@@ -254,36 +264,22 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
                 }
                 let response = admit::or_stream_error(response)?;
                 Ok::<_, h2::Error>(ending::ends_with(response, &shared.over))
-            }
+            })
         })
     };
     if handshake::is_http2(&stream) {
         let (stream, watch) = Guard::opaque(stream, peer);
-        let served = shared
-            .http2
-            .serve_connection(TokioIo::new(stream), service(watch));
-        until_ended(
-            served,
-            |served| served.graceful_shutdown(),
-            &begun,
-            true,
-            shared,
-        )
-        .await;
+        let http = &shared.http2;
+        let served = Box::pin(http.serve_connection(TokioIo::new(stream), service(watch)));
+        let end = |served: Pin<&mut _>| http2::Connection::graceful_shutdown(served);
+        until_ended(served, end, &begun, true, shared).await;
     } else {
         let (stream, watch) = Guard::http1(stream, peer);
-        let served = shared
-            .http1
-            .serve_connection(TokioIo::new(stream), service(watch));
-        let served = served.with_upgrades();
-        until_ended(
-            served,
-            |served| served.graceful_shutdown(),
-            &begun,
-            false,
-            shared,
-        )
-        .await;
+        let http = &shared.http1;
+        let served = http.serve_connection(TokioIo::new(stream), service(watch));
+        let served = Box::pin(served.with_upgrades());
+        let end = |served: Pin<&mut _>| http1::UpgradeableConnection::graceful_shutdown(served);
+        until_ended(served, end, &begun, false, shared).await;
     }
     // WebSockets go on, and with them what the client holds of the limits.
     relays.close();
@@ -292,7 +288,7 @@ async fn connection(mut stream: TcpStream, address: IpAddr, shared: &Arc<Shared>
 
 /// Serves a connection to its end, which `end` begins once the gate is to stop.
 async fn until_ended<C>(
-    served: C,
+    mut served: Pin<Box<C>>,
     end: impl FnOnce(Pin<&mut C>),
     begun: &CancellationToken,
     is_http2: bool,
@@ -300,7 +296,6 @@ async fn until_ended<C>(
 ) where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut served = pin!(served);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
         () = shared.drain.cancelled() => tokio::select! {
@@ -342,11 +337,9 @@ async fn silence(begun: &CancellationToken, time: Duration) {
 }
 
 /// Tells a visitor that there is no room, in answer to the first request, and closes.
-async fn refuse(mut stream: TcpStream, address: IpAddr, shared: &Shared) {
-    let arrived = shared.desk.arrive(&mut stream, address, REFUSE_TIME);
-    let Some(arrival) = arrived.await else { return };
-    let shaken = handshake::shake(&shared.tls, stream, arrival.peer, REFUSE_TIME);
-    let Some(stream) = shaken.await else {
+async fn refuse(stream: TcpStream, address: IpAddr, shared: &Shared) {
+    let greeted = greet(stream, address, shared, REFUSE_TIME).await;
+    let Some((arrival, stream)) = greeted else {
         return;
     };
     let begun = CancellationToken::new();

@@ -1,7 +1,8 @@
 //! Several instances of a bot behind one address, and other appliances beside this one. A conversation belongs to one of them by its id
 //! ([`rendezvous`]), and whoever cannot answer is passed over ([`health`], [`choose`], [`retry`]).
 //!
-//! A bot with one instance pays nothing for this: its requests are streamed to it as they come.
+//! A bot with one instance pays nothing for this: its requests are streamed to it as they come, but for those whose answers
+//! may take long, which share connections ([`ipc::Client::stream`]).
 
 mod choose;
 mod health;

@@ -104,6 +104,8 @@ mod tests {
             }
             for method in SAFE.iter().chain(&UNSAFE) {
                 assert_eq!(after(Outcome::NotReached, method, &purpose), After::Away);
+                let stop = After::Stop(StatusCode::SERVICE_UNAVAILABLE);
+                assert_eq!(after(Outcome::NoRoom, method, &purpose), stop);
             }
         }
     }
