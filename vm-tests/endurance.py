@@ -1,5 +1,5 @@
 # The gate over time: replaced again and again under load, with clients that dawdle by the thousand, and with ten thousand
-# idle connections. A NixOS test script: it calls only the test driver's API, and the machine has the tools of vm-tests/outside.
+# idle connections, and with as many idle streams of events. A NixOS test script: it calls only the test driver's API, and the machine has the tools of vm-tests/outside.
 # tools: outside
 import json
 import re
@@ -30,6 +30,10 @@ DAWDLES = {
 # Idle connections, those of them on which an answer waits for its first words, and the most memory that the gate may take for
 # one of them, in KiB. All of its connections must fit into its unit's MemoryMax=, as many as may be configured.
 IDLE, STREAMS, CONNECTION_KIB, CONFIGURABLE = 10_000, 200, 48, 15_000
+
+# Silent streams of events at once, each with a connection of its own, and the most memory that the gate may take for one, in
+# KiB. Those to one bot share connections to it, 128 to one on each of the gate's threads, so that descriptors are hardly more than the visitors'.
+EVENTS, EVENTS_KIB, SHARED = 10_000, 36, 400
 
 # What one client may open by default (crates/gate/src/limits/settings.rs), and descriptors that the gate has besides.
 PER_CLIENT, OWN_DESCRIPTORS = 64, 80
@@ -182,3 +186,24 @@ with subtest("a restart tells streams to come again, in order, and all of the ga
     t.assertEqual(idle["held"], 0)
     most = int(machine.get_unit_property(GATE, "MemoryMax"))
     t.assertGreaterEqual(most, CONNECTION_KIB * CONFIGURABLE * 1024)
+
+with subtest(f"{EVENTS} silent streams of events, each over a connection of its own, while visitors are served"):
+    begin("bot", f"{KIT}/casemate-backend-standin /run/casemate/chat/silent.sock")
+    machine.wait_until_succeeds("test -S /run/casemate/chat/silent.sock")
+    configure(f"connections = {EVENTS + 500}\n{LIMITS}")
+    hold("streams", f"--path /b/silent/idle --protocol http1 --connections {EVENTS} --body {{}}")
+    visitors("127.0.0.1", "--kept 2 --fresh 1")
+    machine.succeed("sleep 8")
+    memory, descriptors = usage(GATE)
+    print(f"gate {memory} KiB ({memory / EVENTS:.1f} a stream), {descriptors} descriptors")
+    t.assertGreaterEqual(descriptors, EVENTS)
+    t.assertLessEqual(descriptors, EVENTS + SHARED)
+    t.assertLessEqual(memory, EVENTS_KIB * EVENTS)
+    served("beside silent streams", BESIDE_MS, 200)
+
+with subtest("a restart tells those to come again too, in order"):
+    taken = machine.succeed(f"begun=$(date +%s%N); systemctl restart {GATE}; echo $((($(date +%s%N) - begun) / 1000000))")
+    print(f"a restart with {EVENTS} streams took {int(taken) / 1000} s")
+    streams = end("streams")
+    print(f"streams {json.dumps(streams)}")
+    t.assertEqual(streams, {"held": 0, "ended": EVENTS, "cut": 0})

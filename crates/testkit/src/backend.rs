@@ -13,9 +13,9 @@ use http_body_util::channel::Channel;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{UnixListener, UnixStream};
 
 /// A small answer, of about the size of what a bot says of itself.
@@ -63,8 +63,10 @@ pub async fn serve(socket: &Path) -> io::Result<Infallible> {
 }
 
 async fn connection(stream: UnixStream) {
-    let service = service_fn(async |request| Ok::<_, Infallible>(answer(&request)));
-    let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let answer = |request| async move { Ok::<_, Infallible>(answer(&request)) };
+    // Each proxy has what it can: HTTP/1.1, or HTTP/2 with prior knowledge.
+    let http = auto::Builder::new(TokioExecutor::new());
+    let served = http.serve_connection(TokioIo::new(stream), service_fn(answer));
     // A caller that breaks off is no matter here: it counts its own failures.
     let _ended = served.await;
 }

@@ -67,15 +67,17 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// Asks, and returns the answer once it has begun.
-    pub(super) async fn ask(&mut self) -> Result<Incoming, Failure> {
+    /// Asks, for events where it `waits` for them, and returns the answer once it has begun.
+    pub(super) async fn ask(&mut self, waits: bool) -> Result<Incoming, Failure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.connect().await?,
         };
-        let request = Request::get(&self.target.path)
-            .header(header::HOST, &self.target.host)
-            .body(Empty::new())?;
+        let mut request = Request::get(&self.target.path).header(header::HOST, &self.target.host);
+        if waits {
+            request = request.header(header::ACCEPT, "text/event-stream");
+        }
+        let request = request.body(Empty::new())?;
         connection.ready().await?;
         let response = connection.send_request(request).await?;
         if response.status() != StatusCode::OK {
@@ -86,7 +88,7 @@ impl<'a> Visitor<'a> {
     }
 
     async fn request(&mut self) -> Result<u64, Failure> {
-        let mut body = self.ask().await?;
+        let mut body = self.ask(false).await?;
         let mut bytes = 0;
         while let Some(frame) = body.frame().await {
             bytes += frame?.data_ref().map_or(0, |data| data.len() as u64);

@@ -17,7 +17,7 @@ pub(super) async fn wait(target: &Target, visitors: usize) -> Result<(), Box<dyn
     for number in 1..=visitors {
         let mut visitor = Visitor::new(target);
         let opened = async {
-            let mut body = visitor.ask().await?;
+            let mut body = visitor.ask(true).await?;
             body.frame().await.ok_or("nothing came on it")??;
             Ok::<_, Box<dyn Error + Send + Sync>>(body)
         };

@@ -36,10 +36,10 @@ const ACTS: &[(Act, f64)] = &[
 const MEMORY_TIMES: f64 = 0.7;
 
 /// Streams that are open and silent when memory is looked at. Fewer where this machine gives a process too few
-/// descriptors: the gate takes two for each, and keeps some for itself (`crates/gate/src/descriptors.rs`).
+/// descriptors: the gate takes one for each, and keeps a quarter for answers (`crates/gate/src/descriptors.rs`).
 const IDLE_STREAMS: u64 = 10_000;
-const DESCRIPTORS_EACH: u64 = 2;
 const DESCRIPTORS_RESERVE: u64 = 3000;
+const CONNECTIONS_OF_FOUR: u64 = 3;
 
 /// What a load leaves to be done is charged to it for so long.
 const SETTLE: Duration = Duration::from_millis(500);
@@ -152,7 +152,7 @@ fn memory(machine: &Machine, visitors: &Visitors, stop: &Stop) -> Outcome<Vec<Fi
 
 /// How many streams can be open where a process may have so many descriptors; none: as many as it likes.
 fn idle_streams(descriptors: Option<u64>) -> u64 {
-    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_RESERVE) / DESCRIPTORS_EACH;
+    let fit = |limit: u64| limit.saturating_sub(DESCRIPTORS_RESERVE) / 4 * CONNECTIONS_OF_FOUR;
     descriptors.map_or(IDLE_STREAMS, |limit| IDLE_STREAMS.min(fit(limit)))
 }
 
@@ -164,6 +164,7 @@ mod tests {
     fn streams_are_as_many_as_there_are_descriptors_for() {
         assert_eq!(idle_streams(None), 10_000);
         assert_eq!(idle_streams(Some(1 << 20)), 10_000);
-        assert_eq!(idle_streams(Some(20_000)), 8500);
+        assert_eq!(idle_streams(Some(20_000)), 10_000);
+        assert_eq!(idle_streams(Some(11_000)), 6000);
     }
 }
