@@ -24,7 +24,7 @@ use crate::desk::{Arrival, Desk};
 use crate::forward::Bots;
 use crate::hosts::Hosts;
 use crate::places::{Place, Places, Shed};
-use crate::strict::{self, Guard, Watch};
+use crate::strict::{self, FrameGuard, Guard, Watch, frames};
 use crate::tls::Tls;
 use crate::upgrade::Sockets;
 use crate::workers::Workers;
@@ -163,6 +163,8 @@ fn http2() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIME)
         .max_concurrent_streams(STREAMS_MAX)
+        .max_frame_size(frames::PAYLOAD_BYTES)
+        .header_table_size(frames::TABLE_BYTES)
         .max_header_list_size(u32::try_from(strict::HEAD_BYTES).unwrap_or(u32::MAX))
         .enable_connect_protocol();
     http
@@ -268,7 +270,7 @@ async fn connection(stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
         })
     };
     if handshake::is_http2(&stream) {
-        let (stream, watch) = Guard::opaque(stream, peer);
+        let (stream, watch) = FrameGuard::new(stream, peer);
         let http = &shared.http2;
         let served = Box::pin(http.serve_connection(TokioIo::new(stream), service(watch)));
         let end = |served: Pin<&mut _>| http2::Connection::graceful_shutdown(served);
@@ -349,7 +351,7 @@ async fn refuse(stream: TcpStream, address: IpAddr, shared: &Shared) {
         async { Ok::<_, Infallible>(response) }
     });
     if handshake::is_http2(&stream) {
-        let (stream, _watch) = Guard::opaque(stream, arrival.peer);
+        let (stream, _watch) = FrameGuard::new(stream, arrival.peer);
         let served = shared.http2.serve_connection(TokioIo::new(stream), service);
         until_told(served, |served| served.graceful_shutdown(), &begun).await;
     } else {

@@ -12,27 +12,16 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 use tokio_util::io::poll_read_buf;
 
+use super::linger::Linger;
 use super::{HEAD_BYTES, Reason, Scanner, Watch};
 
 /// What hyper reads in place of a head that was refused.
 const IN_PLACE: &[u8] = b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n";
-
-/// How long a client may take to hear the answer to what was refused. A connection that is closed
-/// while bytes of the client are unread is reset, and the client may lose the answer.
-const LINGER_TIME: Duration = Duration::from_secs(2);
-
-/// How much of what a client still sends is thrown away meanwhile, in bytes.
-const LINGER_BYTES: usize = 256 * 1024;
-
-/// How much is read at once to be thrown away, in bytes.
-const SCRATCH_BYTES: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
@@ -52,36 +41,22 @@ pub struct Guard<S> {
     /// How much at the beginning of `held` may pass, in bytes.
     ready: usize,
     refused: Option<Refused>,
-    /// How much was thrown away, in bytes.
-    discarded: usize,
-    is_shut: bool,
-    linger: Option<Pin<Box<Sleep>>>,
+    linger: Linger,
 }
 
 impl<S> Guard<S> {
     /// Guards a connection on which HTTP/1.1 is spoken with `client`.
     pub fn http1(inner: S, client: IpAddr) -> (Self, Arc<Watch>) {
-        Self::new(inner, client, Scanner::new())
-    }
-
-    /// Lets everything pass: for HTTP/2, whose frames hyper reads alone.
-    pub fn opaque(inner: S, client: IpAddr) -> (Self, Arc<Watch>) {
-        Self::new(inner, client, Scanner::opaque())
-    }
-
-    fn new(inner: S, client: IpAddr, scanner: Scanner) -> (Self, Arc<Watch>) {
         let watch = Arc::new(Watch::default());
         let guard = Self {
             inner,
             client,
-            scanner,
+            scanner: Scanner::new(),
             watch: Arc::clone(&watch),
             held: BytesMut::new(),
             ready: 0,
             refused: None,
-            discarded: 0,
-            is_shut: false,
-            linger: None,
+            linger: Linger::default(),
         };
         (guard, watch)
     }
@@ -154,21 +129,6 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
         Poll::Ready(Ok(false))
     }
-
-    /// Behind the last request: throws away what the client sends, so that its end is seen.
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut scratch = [0; SCRATCH_BYTES];
-        while self.discarded < LINGER_BYTES {
-            let mut buf = ReadBuf::new(&mut scratch);
-            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buf))?;
-            if buf.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            self.discarded += buf.filled().len();
-        }
-        // Hyper ends the connection by its answer; there is nothing to be woken for.
-        Poll::Pending
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
@@ -190,12 +150,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
                     let error = io::Error::new(io::ErrorKind::InvalidData, reason);
                     return Poll::Ready(Err(error));
                 }
-                Some(Refused::Head) => return this.poll_discard(cx),
+                Some(Refused::Head) => return this.linger.poll_discard(&mut this.inner, cx),
                 None => {}
             }
             if this.scanner.is_finished() {
+                // Behind the last request.
                 this.held = BytesMut::new();
-                return this.poll_discard(cx);
+                return this.linger.poll_discard(&mut this.inner, cx);
             }
             if this.scanner.is_waiting() {
                 match this.watch.take_answer(cx.waker()) {
@@ -247,26 +208,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guard<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if !this.is_shut {
+        if !this.linger.is_shut() {
             ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
-            this.is_shut = true;
-            this.discarded = 0;
+            this.linger.shut();
         }
-        if this.refused.is_none() {
-            return Poll::Ready(Ok(()));
+        if this.refused.is_some() {
+            ready!(this.linger.poll_end(&mut this.inner, cx));
         }
-        let linger = this
-            .linger
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER_TIME)));
-        if linger.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        match this.poll_discard(cx) {
-            // It heard, or is gone.
-            Poll::Ready(_) => Poll::Ready(Ok(())),
-            Poll::Pending if this.discarded >= LINGER_BYTES => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
-        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,23 +1,26 @@
 //! What of HTTP the gate takes. Parsers differ in what they forgive, and where two of them read one
 //! stream of bytes differently, a request hides in another (request smuggling). So the gate forgives
 //! nothing: a scanner ([`Scanner`]) reads each HTTP/1.1 connection before hyper does (RFC 9112), and
-//! [`Guard`] hands over only what the scanner took. On HTTP/2 the frames say where a message ends;
-//! [`http2`] checks what a service behind could misread.
+//! [`Guard`] hands over only what the scanner took. On HTTP/2 the frames say where a message ends: [`frames`]
+//! holds them to their rules, and [`http2`] checks what a service behind could misread.
 
 mod authority;
 mod chunk;
 #[cfg(any(test, fuzzing))]
 pub mod differential;
 mod field;
+pub mod frames;
 mod guard;
 mod head;
 pub mod http2;
+mod linger;
 mod octet;
 mod reason;
 mod scanner;
 mod target;
 mod watch;
 
+pub use frames::FrameGuard;
 pub use guard::Guard;
 pub use reason::Reason;
 pub use scanner::{Scan, Scanner, Witness};

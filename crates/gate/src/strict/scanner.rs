@@ -67,13 +67,6 @@ impl Scanner {
         Self { state }
     }
 
-    /// For a connection whose bytes are not HTTP/1.1: all pass.
-    #[must_use]
-    pub const fn opaque() -> Self {
-        let state = State::Opaque;
-        Self { state }
-    }
-
     /// Says how much of `bytes` may pass. They begin with the first byte that did not pass yet, and
     /// hold all that was shown before and did not pass. A head passes whole or not at all.
     pub fn scan(&mut self, bytes: &[u8], witness: &mut impl Witness) -> Scan {

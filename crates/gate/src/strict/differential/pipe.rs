@@ -103,12 +103,23 @@ pub(super) fn hyper(pieces: &[&[u8]], guarded: bool) -> (Vec<Seen>, Vec<u8>) {
     end.0.borrow_mut().pieces = pieces.iter().map(|piece| piece.to_vec()).collect();
     let requests = Rc::new(RefCell::new(Vec::new()));
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let (stream, watch) = if guarded {
-        Guard::http1(end.clone(), client)
+    if guarded {
+        let (stream, watch) = Guard::http1(end.clone(), client);
+        serve(stream, &watch, &end, &requests);
     } else {
-        Guard::opaque(end.clone(), client)
-    };
-    let service = service_fn(|request| answer(Rc::clone(&requests), Arc::clone(&watch), request));
+        serve(end.clone(), &Arc::default(), &end, &requests);
+    }
+    let got = std::mem::take(&mut end.0.borrow_mut().got);
+    let requests = requests.borrow().clone();
+    (requests, got)
+}
+
+/// Serves all that `end` has on `stream`.
+fn serve<S>(stream: S, watch: &Arc<Watch>, end: &End, requests: &Rc<RefCell<Vec<Seen>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = service_fn(|request| answer(Rc::clone(requests), Arc::clone(watch), request));
     CLOCK.with(|clock| {
         let _entered = clock.enter();
         let mut server = http1::Builder::new();
@@ -127,9 +138,6 @@ pub(super) fn hyper(pieces: &[&[u8]], guarded: bool) -> (Vec<Seen>, Vec<u8>) {
             }
         }
     });
-    let got = std::mem::take(&mut end.0.borrow_mut().got);
-    let requests = requests.borrow().clone();
-    (requests, got)
 }
 
 async fn answer(

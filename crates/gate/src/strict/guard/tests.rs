@@ -180,5 +180,5 @@ async fn a_client_that_neither_reads_nor_ends_is_left_after_a_while() {
     assert_eq!(now(&mut guard).await.unwrap(), super::IN_PLACE);
     let begun = tokio::time::Instant::now();
     guard.shutdown().await.unwrap();
-    assert_eq!(begun.elapsed(), super::LINGER_TIME);
+    assert_eq!(begun.elapsed(), crate::strict::linger::LINGER_TIME);
 }
