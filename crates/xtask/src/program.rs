@@ -1,5 +1,6 @@
 //! Runs other programs and says what went wrong when they fail.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -56,6 +57,29 @@ pub(crate) fn capture(command: &mut Command) -> Outcome<Output> {
         .during(format_args!("{} could not be started", name(command)))
 }
 
+/// Runs a program and hands on each line that it says, on either channel, when it is said. Tells whether it succeeded.
+pub(crate) fn follow(
+    command: &mut Command,
+    mut line: impl FnMut(&str) -> Outcome<()>,
+) -> Outcome<bool> {
+    let name = name(command);
+    let (reader, writer) = std::io::pipe().during("no pipe")?;
+    let other = writer.try_clone().during("no pipe")?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(other);
+    let mut child = command
+        .spawn()
+        .during(format_args!("{name} could not be started"))?;
+    // The command holds the pipe's other end too; without letting go of it the pipe would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    for said in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
+        line(&String::from_utf8_lossy(&said))?;
+    }
+    let status = child
+        .wait()
+        .during(format_args!("{name} could not be waited for"))?;
+    Ok(status.success())
+}
+
 /// The beginning of a command line whose program gets `signal` when this process ends, however it does.
 pub(crate) fn ending_with_this(signal: &str) -> Command {
     let mut command = Command::new("setpriv");
@@ -101,6 +125,22 @@ mod tests {
         let failure = read(Command::new("sh").args(["-c", "echo why >&2; exit 3"])).unwrap_err();
         let text = failure.to_string();
         assert!(text.contains("sh failed") && text.contains("why"), "{text}");
+    }
+
+    #[test]
+    fn what_a_program_says_is_handed_on_and_its_failure_noticed() {
+        let mut said = Vec::new();
+        let mut good = Command::new("sh");
+        good.args(["-c", "echo out; echo err >&2"]);
+        let succeeded = follow(&mut good, |line| {
+            said.push(line.to_owned());
+            Ok(())
+        });
+        assert!(succeeded.unwrap());
+        assert_eq!(said, ["out", "err"]);
+        let mut bad = Command::new("sh");
+        bad.args(["-c", "exit 1"]);
+        assert!(!follow(&mut bad, |_| Ok(())).unwrap());
     }
 
     #[test]
