@@ -2,7 +2,7 @@
 //! is denied by two layers.
 //!
 //! [`confine`] takes away, for good and in this order: privileges by exec, core dumps and tracing,
-//! every capability, every file and directory that the [`Plan`] does not name (Landlock), and every
+//! every capability that it does not grant (none, but for the packet filter), every file and directory that the [`Plan`] does not name (Landlock), and every
 //! system call that a service does not need (seccomp). It yields a [`Confined`], which nothing else
 //! can make: a function that asks for one can't be called unconfined.
 
@@ -73,7 +73,7 @@ pub fn confine_thread(plan: &Plan) -> Result<Confined, Error> {
 }
 
 fn restrict(plan: &Plan, extent: filter::Extent) -> Result<Confined, Error> {
-    let mut gaps = privileges::drop_capabilities()?;
+    let mut gaps = privileges::drop_capabilities(plan)?;
     let landlock_abi = domain::enforce(plan)?;
     gaps.extend(domain::gaps(landlock_abi));
     filter::install(plan, extent)?;

@@ -11,7 +11,9 @@ pub struct Plan {
     write: Vec<PathBuf>,
     connect: Vec<PathBuf>,
     bind: Vec<PathBuf>,
+    packets: bool,
     internet: bool,
+    packet_filter: bool,
     reload_manager: bool,
 }
 
@@ -48,6 +50,13 @@ impl Plan {
         self
     }
 
+    /// As [`Self::connect`], and to sockets of type `SOCK_SEQPACKET` too, which no other plan may open.
+    #[must_use]
+    pub fn connect_packets(mut self, path: impl Into<PathBuf>) -> Self {
+        self.packets = true;
+        self.connect(path)
+    }
+
     /// Grants making Unix sockets below the directory `path` and listening on them. The appliance's
     /// services don't need it, as systemd hands them their listeners; tests that stand in for
     /// systemd do.
@@ -64,6 +73,15 @@ impl Plan {
         self
     }
 
+    /// Grants changing the kernel's packet filter: the process keeps `CAP_NET_ADMIN`, and may open netlink sockets to
+    /// the packet filter and, to know its addresses, to routing. Of the other acts that the capability permits, the
+    /// filter of system calls leaves those over these two sockets.
+    #[must_use]
+    pub fn packet_filter(mut self) -> Self {
+        self.packet_filter = true;
+        self
+    }
+
     /// Grants sending `SIGHUP`, and no other signal, to process 1, which then reads its units anew
     /// (systemd(1)). It keeps no capability: the kernel lets the signal through only where the
     /// process runs as the user of process 1 (kill(2)).
@@ -77,6 +95,18 @@ impl Plan {
     #[must_use]
     pub fn has_reload_manager(&self) -> bool {
         self.reload_manager
+    }
+
+    /// Whether the plan grants sockets of type `SOCK_SEQPACKET`.
+    #[must_use]
+    pub fn has_packets(&self) -> bool {
+        self.packets
+    }
+
+    /// Whether the plan grants changing the packet filter.
+    #[must_use]
+    pub fn has_packet_filter(&self) -> bool {
+        self.packet_filter
     }
 
     /// Whether the plan grants the Internet's socket families.

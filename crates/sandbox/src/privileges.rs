@@ -6,7 +6,9 @@ use std::io;
 use caps::{CapSet, Capability, CapsHashSet};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use crate::{Error, raw};
+use rustix::thread::CapabilitySet;
+
+use crate::{Error, Plan, raw};
 
 /// Exec never gains a privilege again (set-user-ID bits, file capabilities).
 pub(crate) fn set_no_new_privs() -> Result<(), Error> {
@@ -47,28 +49,40 @@ pub(crate) fn forbid_memory_reading() -> Result<(), Error> {
     })
 }
 
-/// Drops every capability from every set, and returns the gaps: the bounding set of a process
+/// Drops every capability from every set but what the plan grants, and returns the gaps: the bounding set of a process
 /// without `CAP_SETPCAP` can't be emptied, which is tolerable only because `no_new_privs` keeps
 /// exec from taking anything out of it.
-pub(crate) fn drop_capabilities() -> Result<Vec<String>, Error> {
+pub(crate) fn drop_capabilities(plan: &Plan) -> Result<Vec<String>, Error> {
+    let kept: CapsHashSet = if plan.has_packet_filter() {
+        [Capability::CAP_NET_ADMIN].into()
+    } else {
+        CapsHashSet::new()
+    };
+    let held = read(CapSet::Permitted)?;
+    if let Some(lacking) = kept.difference(&held).next() {
+        return Err(Error::Capabilities(format!(
+            "{lacking} is needed and not there; the unit's AmbientCapabilities= grants it"
+        )));
+    }
     let may_drop_bounding = read(CapSet::Effective)?.contains(&Capability::CAP_SETPCAP);
     if may_drop_bounding {
         caps::clear(None, CapSet::Bounding).map_err(refused)?;
     }
-    // in this order: what is effective must be permitted
-    for set in [
-        CapSet::Ambient,
-        CapSet::Inheritable,
-        CapSet::Effective,
-        CapSet::Permitted,
+    // in this order: what is effective must be permitted, and what is ambient inheritable. A kept one is no longer either
+    // of the latter, so that no program that is executed has it.
+    for (set, left) in [
+        (CapSet::Ambient, &CapsHashSet::new()),
+        (CapSet::Inheritable, &CapsHashSet::new()),
+        (CapSet::Effective, &kept),
+        (CapSet::Permitted, &kept),
     ] {
         // asked first, so that a unit that gives no capability need not allow the call that sets
         // them
-        if !read(set)?.is_empty() {
-            caps::clear(None, set).map_err(refused)?;
+        if read(set)? != *left {
+            caps::set(None, set, left).map_err(refused)?;
         }
     }
-    require_none_held()?;
+    require_no_other(plan)?;
     match (read(CapSet::Bounding)?.len(), may_drop_bounding) {
         (0, _) => Ok(Vec::new()),
         (left, true) => Err(Error::Capabilities(format!(
@@ -82,13 +96,18 @@ pub(crate) fn drop_capabilities() -> Result<Vec<String>, Error> {
 
 /// Reads the sets back as the kernel has them, capabilities that have no name yet included. The
 /// ambient set can hold nothing that is not inheritable (capabilities(7)).
-fn require_none_held() -> Result<(), Error> {
+fn require_no_other(plan: &Plan) -> Result<(), Error> {
     let sets = rustix::thread::capabilities(None).map_err(|errno| Error::Privilege {
         act: "reading the capabilities",
         source: errno.into(),
     })?;
+    let kept = if plan.has_packet_filter() {
+        CapabilitySet::NET_ADMIN
+    } else {
+        CapabilitySet::empty()
+    };
     let held = [sets.effective, sets.permitted, sets.inheritable].map(|set| set.bits());
-    if held == [0; 3] {
+    if held == [kept.bits(), kept.bits(), 0] {
         Ok(())
     } else {
         Err(Error::Capabilities(format!("they are still {held:#x?}")))
@@ -128,7 +147,7 @@ mod tests {
     fn no_capability_remains_in_any_set() {
         let thread = std::thread::spawn(|| {
             set_no_new_privs().unwrap();
-            let gaps = drop_capabilities().unwrap();
+            let gaps = drop_capabilities(&Plan::new()).unwrap();
             let sets = [
                 CapSet::Effective,
                 CapSet::Permitted,

@@ -25,6 +25,8 @@ enum Grant {
     Always,
     /// Only where the plan grants listening on Unix sockets.
     Listen,
+    /// Only where it grants that, or the packet filter: a netlink socket is bound to what it hears.
+    Bind,
     /// Only with the arguments that `limits` in this file names.
     Limited,
 }
@@ -67,7 +69,8 @@ const SYSTEM_CALLS: &[Call] = calls! {
         SYS_recvfrom SYS_recvmsg SYS_sendto SYS_sendmsg
         // what a program asks about itself
         SYS_getrandom SYS_getuid SYS_geteuid SYS_getgid SYS_getegid SYS_getrusage SYS_sysinfo;
-    Listen: SYS_bind SYS_listen;
+    Listen: SYS_listen;
+    Bind: SYS_bind;
     Limited:
         SYS_kill SYS_mmap SYS_mprotect SYS_clone SYS_clone3 SYS_openat SYS_mkdirat SYS_fcntl
         SYS_ioctl SYS_prctl SYS_prlimit64 SYS_tgkill SYS_socket
@@ -159,6 +162,7 @@ fn allow_list(plan: &Plan, own_pid: u64) -> Result<BpfProgram, BackendError> {
         let granted = match grant {
             Grant::Always => true,
             Grant::Listen => plan.has_bind(),
+            Grant::Bind => plan.has_bind() || plan.has_packet_filter(),
             Grant::Limited => false,
         };
         if granted {
@@ -253,6 +257,9 @@ fn sockets(plan: &Plan) -> Result<Rules, BackendError> {
     let (stream, datagram) = (libc::SOCK_STREAM, libc::SOCK_DGRAM);
     let unix = |value| SeccompRule::new(vec![family(libc::AF_UNIX)?, kind(value)?]);
     let mut socket = vec![unix(stream)?, unix(datagram)?];
+    if plan.has_packets() {
+        socket.push(unix(libc::SOCK_SEQPACKET)?);
+    }
     let mut levels = vec![flag(libc::SOL_SOCKET), flag(libc::IPPROTO_TCP)];
     if plan.has_internet() {
         for address_family in [libc::AF_INET, libc::AF_INET6] {
@@ -271,6 +278,15 @@ fn sockets(plan: &Plan) -> Result<Rules, BackendError> {
             }
         }
         levels.extend([flag(libc::IPPROTO_IP), flag(libc::IPPROTO_IPV6)]);
+    }
+    if plan.has_packet_filter() {
+        for protocol in [libc::NETLINK_NETFILTER, libc::NETLINK_ROUTE] {
+            socket.push(SeccompRule::new(vec![
+                family(libc::AF_NETLINK)?,
+                kind(libc::SOCK_RAW)?,
+                is(2, flag(protocol))?,
+            ])?);
+        }
     }
     Ok(Rules::from([
         (libc::SYS_socket, socket),

@@ -63,15 +63,18 @@ fn allowed(plan: &Plan, number: libc::c_long, arguments: [u64; 6]) -> bool {
 }
 
 fn any_plan() -> impl Strategy<Value = Plan> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(internet, bind, reload)| {
-        let plan = if internet {
-            Plan::new().internet()
-        } else {
-            Plan::new()
-        };
-        let plan = if bind { plan.bind("/x") } else { plan };
-        if reload { plan.reload_manager() } else { plan }
-    })
+    (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(internet, bind, reload, packets)| {
+            let plan = if internet {
+                Plan::new().internet()
+            } else {
+                Plan::new()
+            };
+            let plan = if bind { plan.bind("/x") } else { plan };
+            let plan = if packets { plan.packet_filter() } else { plan };
+            if reload { plan.reload_manager() } else { plan }
+        },
+    )
 }
 
 proptest! {
@@ -140,12 +143,17 @@ proptest! {
     fn sockets_are_unix_or_granted(plan in any_plan(), family in 0_u64..48, kind in 0_u64..16, protocol in 0_u64..300, flags in 0_u64..4) {
         let (stream, datagram) = (flag(libc::SOCK_STREAM), flag(libc::SOCK_DGRAM));
         let flags = flags * flag(libc::SOCK_NONBLOCK);
-        let unix = family == flag(libc::AF_UNIX) && [stream, datagram].contains(&kind);
+        let packets = plan.has_packets() && kind == flag(libc::SOCK_SEQPACKET);
+        let unix = family == flag(libc::AF_UNIX) && ([stream, datagram].contains(&kind) || packets);
         let internet = plan.has_internet()
             && [flag(libc::AF_INET), flag(libc::AF_INET6)].contains(&family)
             && (kind == stream && [0, 6].contains(&protocol) || kind == datagram && [0, 17].contains(&protocol));
+        let netlink = plan.has_packet_filter()
+            && family == flag(libc::AF_NETLINK)
+            && kind == flag(libc::SOCK_RAW)
+            && [flag(libc::NETLINK_ROUTE), flag(libc::NETLINK_NETFILTER)].contains(&protocol);
         let arguments = [family, kind | flags, protocol, 0, 0, 0];
-        prop_assert_eq!(allowed(&plan, libc::SYS_socket, arguments), unix || internet);
+        prop_assert_eq!(allowed(&plan, libc::SYS_socket, arguments), unix || internet || netlink);
     }
 }
 
@@ -165,12 +173,13 @@ fn clone3_is_answered_as_missing_so_that_glibc_uses_clone() {
 
 #[test]
 fn listening_is_for_plans_that_grant_it() {
-    for (plan, listens) in [
-        (Plan::new(), false),
-        (Plan::new().internet(), false),
-        (Plan::new().bind("/x"), true),
+    for (plan, binds, listens) in [
+        (Plan::new(), false, false),
+        (Plan::new().internet(), false, false),
+        (Plan::new().packet_filter(), true, false),
+        (Plan::new().bind("/x"), true, true),
     ] {
-        assert_eq!(allowed(&plan, libc::SYS_bind, [0; 6]), listens);
+        assert_eq!(allowed(&plan, libc::SYS_bind, [0; 6]), binds);
         assert_eq!(allowed(&plan, libc::SYS_listen, [0; 6]), listens);
     }
 }

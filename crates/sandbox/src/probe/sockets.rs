@@ -69,8 +69,10 @@ pub(super) fn acts(plan: &Plan, targets: &Targets) -> Vec<Act> {
             };
             let plain = matches!(family, AddressFamily::INET | AddressFamily::INET6)
                 && kind != SocketType::RAW;
-            Act::new("sockets", format!("open a socket: {name}"), attempt)
-                .granted_if(internet && plain && protocol == 0)
+            Act::new("sockets", format!("open a socket: {name}"), attempt).granted_if(
+                internet && plain && protocol == 0
+                    || plan.has_packet_filter() && filters(family, protocol),
+            )
         })
         .collect();
     let loopback: [(&str, IpAddr); 2] = [
@@ -136,6 +138,11 @@ pub(super) fn acts(plan: &Plan, targets: &Targets) -> Vec<Act> {
         );
     }
     acts
+}
+
+/// Whether it leads to the packet filter, or to the addresses and routes that go with it.
+fn filters(family: AddressFamily, protocol: u32) -> bool {
+    family == AddressFamily::NETLINK && [0, 12].contains(&protocol)
 }
 
 /// A connection that is refused has left the process as well.
