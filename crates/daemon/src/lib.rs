@@ -23,6 +23,6 @@ pub use config::{CONFIG_BYTES, ConfigError, parse, read};
 pub use folder::{FolderError, runtime_folder};
 pub use notify::{Ready, say};
 pub use reload::{Reload, Reloading, Reloads};
-pub use service::{BoxError, ConfigFile, Job, Service, Start};
+pub use service::{BoxError, ConfigFile, Job, Service, Start, Threads};
 pub use sockets::{SocketError, Sockets, opened};
 pub use start::{EXIT_CONFIG, main, once};

@@ -21,6 +21,16 @@ pub enum ConfigFile {
     Required,
 }
 
+/// How many threads answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Threads {
+    /// One: with more each call wakes another, and each has a stack and an arena of its own. For a service whose answers
+    /// are short; what takes a while has to go elsewhere (`tokio::task::spawn_blocking`).
+    One,
+    /// As many as there are processors, up to four.
+    Several,
+}
+
 /// A service that runs until it is told to stop.
 pub trait Service: Sized + 'static {
     /// The one stem of crate, unit and Nix module, such as `gate`.
@@ -28,6 +38,9 @@ pub trait Service: Sized + 'static {
 
     /// Whether [`Self::Config`] has defaults for everything.
     const CONFIG_FILE: ConfigFile = ConfigFile::Optional;
+
+    /// How many threads answer.
+    const THREADS: Threads = Threads::Several;
 
     /// What the configuration file holds. Unknown keys should be errors
     /// (`#[serde(deny_unknown_fields)]`).

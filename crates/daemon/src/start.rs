@@ -8,13 +8,15 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use sandbox::{Confined, Plan};
 use secret::Credentials;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::Arguments;
 use crate::config::{self, ConfigError};
-use crate::{BoxError, ConfigFile, Job, Ready, Reload, Service, Sockets, Start, journal, prove};
+use crate::{
+    BoxError, ConfigFile, Job, Ready, Reload, Service, Sockets, Start, Threads, journal, prove,
+};
 
 /// The exit code for a configuration that cannot be served (`EX_CONFIG`,
 /// sysexits.h(3head)); units do not restart on it.
@@ -184,7 +186,13 @@ fn begin<S: Service>(
     // Asked before confinement, which hides the files that tell.
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let confined = confine(plan)?;
-    let runtime = runtime(threads.min(WORKER_THREADS_MAX))?;
+    let runtime = match S::THREADS {
+        Threads::One => Builder::new_current_thread().enable_all().build()?,
+        Threads::Several => Builder::new_multi_thread()
+            .worker_threads(threads.min(WORKER_THREADS_MAX))
+            .enable_all()
+            .build()?,
+    };
     let drain = CancellationToken::new();
     let ready = Ready {
         drain: drain.clone(),
@@ -203,13 +211,6 @@ fn begin<S: Service>(
         stop_on_signal(start.drain.clone())?;
         S::serve(start).await
     })
-}
-
-fn runtime(threads: usize) -> std::io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .build()
 }
 
 fn stop_on_signal(drain: CancellationToken) -> std::io::Result<()> {

@@ -1,7 +1,6 @@
 //! Calls a service.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -15,15 +14,16 @@ use http::{StatusCode, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http2;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use thread_local::ThreadLocal;
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::idle::keep;
+use crate::pool::{Failed, Pool};
 use crate::streams::{
     CONNECTION_WINDOW, Line, Lines, Place, STREAM_WINDOW, STREAMS_PER_CONNECTION, Sender, Streamed,
-    keep, was_not_taken,
+    was_not_taken,
 };
 use crate::{Body, BoxError, Switch};
 
@@ -31,9 +31,6 @@ pub use hyper::body::Incoming;
 
 /// How long a connection may wait unused before it is closed.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-
-/// How many unused connections are kept for the next call.
-const IDLE_CONNECTIONS: usize = 64;
 
 /// How long connecting may take; a full backlog makes it wait.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -64,23 +61,17 @@ pub enum ClientError {
     NoRoom(PathBuf),
 }
 
-/// A client of the service behind one socket. Cloning shares its connections.
-///
-/// Each thread has connections of its own, which stay on its runtime: one that was opened by another thread would wake
-/// that one for every call, and would end with its runtime.
+/// A client of the service behind one socket. Cloning shares its connections, of which each thread has its own.
 #[derive(Clone)]
 pub struct Client {
     socket: Arc<Path>,
-    pools: Arc<ThreadLocal<Pool>>,
+    pool: Arc<Pool>,
     lines: Arc<ThreadLocal<RefCell<Lines>>>,
     /// How many lines were made.
     made: Arc<AtomicU64>,
     /// Connections for streams that may be open; as many as it takes where there is none.
     room: Option<Arc<Semaphore>>,
 }
-
-/// The connections of one thread.
-type Pool = hyper_util::client::legacy::Client<Connector, Body>;
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -95,7 +86,7 @@ impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
         Self {
             socket: socket.into().into(),
-            pools: Arc::default(),
+            pool: Arc::new(Pool::new(IDLE_TIME)),
             lines: Arc::default(),
             made: Arc::default(),
             room: None,
@@ -109,18 +100,6 @@ impl Client {
         self
     }
 
-    fn pool(&self) -> &Pool {
-        self.pools.get_or(|| {
-            hyper_util::client::legacy::Client::builder(TokioExecutor::new())
-                .pool_idle_timeout(IDLE_TIME)
-                .pool_max_idle_per_host(IDLE_CONNECTIONS)
-                .pool_timer(TokioTimer::new())
-                .build(Connector {
-                    socket: Arc::clone(&self.socket),
-                })
-        })
-    }
-
     /// The path of the socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
@@ -128,19 +107,19 @@ impl Client {
     }
 
     /// Sends a request and waits for the head of its answer. The request's URI
-    /// needs only a path; scheme and authority are filled in.
+    /// needs only a path.
     ///
     /// # Errors
     /// As [`ClientError`] lists. Bounding the time is the caller's.
     pub async fn send(
         &self,
-        mut request: http::Request<Body>,
+        request: http::Request<Body>,
     ) -> Result<http::Response<Incoming>, ClientError> {
-        *request.uri_mut() = absolute(request.uri());
-        self.pool()
-            .request(request)
-            .await
-            .map_err(|error| self.error(error))
+        let sent = self.pool.send(&self.socket, CONNECT_TIME, request).await;
+        sent.map_err(|failed| match failed {
+            Failed::Connect(error) => self.not_connected(error),
+            Failed::Broken(error) => ClientError::Broken(self.socket.to_path_buf(), error.into()),
+        })
     }
 
     /// Sends a request whose answer may take long, as a stream of events does, over a connection that it shares with
@@ -209,13 +188,21 @@ impl Client {
             .handshake(Stream(TokioIo::new(stream), room))
             .await
             .map_err(|error| ClientError::Unreachable(path(), error.into()))?;
-        tokio::spawn(keep(connection, Arc::downgrade(line), IDLE_TIME));
+        let line = Arc::downgrade(line);
+        tokio::spawn(keep(connection, IDLE_TIME, move || {
+            line.upgrade().is_none_or(|line| line.uses.are_none())
+        }));
         Ok(sender)
     }
 
+    /// Why there is no connection.
     fn not_connected(&self, error: io::Error) -> ClientError {
-        let (path, kind) = (self.socket.to_path_buf(), error.kind());
-        refused(path, Some(kind), error.into())
+        let path = self.socket.to_path_buf();
+        match error.kind() {
+            io::ErrorKind::NotFound => ClientError::Absent(path, error.into()),
+            io::ErrorKind::PermissionDenied => ClientError::Forbidden(path, error.into()),
+            _ => ClientError::Unreachable(path, error.into()),
+        }
     }
 
     /// Sends a request that asks for another protocol (RFC 9110, section 7.8). Its headers are the caller's, `Connection`
@@ -236,38 +223,9 @@ impl Client {
             Err(error) => Err(ClientError::NotSwitched(self.socket.to_path_buf(), error)),
         }
     }
-
-    fn error(&self, error: hyper_util::client::legacy::Error) -> ClientError {
-        let path = self.socket.to_path_buf();
-        if !error.is_connect() {
-            return ClientError::Broken(path, error.into());
-        }
-        let kind = io_kind(&error);
-        refused(path, kind, error.into())
-    }
 }
 
-/// Why there is no connection.
-fn refused(path: PathBuf, kind: Option<io::ErrorKind>, error: BoxError) -> ClientError {
-    match kind {
-        Some(io::ErrorKind::NotFound) => ClientError::Absent(path, error),
-        Some(io::ErrorKind::PermissionDenied) => ClientError::Forbidden(path, error),
-        _ => ClientError::Unreachable(path, error),
-    }
-}
-
-fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// The pool of connections wants an authority; there is but one service.
+/// A request over HTTP/2 has an authority (RFC 9113, section 8.3.1); there is but one service.
 fn absolute(uri: &Uri) -> Uri {
     let path = uri.path_and_query().cloned();
     let mut parts = http::uri::Parts::default();
@@ -277,42 +235,12 @@ fn absolute(uri: &Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-#[derive(Clone)]
-struct Connector {
-    socket: Arc<Path>,
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let socket = Arc::clone(&self.socket);
-        Box::pin(async move {
-            let stream =
-                tokio::time::timeout(CONNECT_TIME, UnixStream::connect(&*socket)).await??;
-            Ok(Stream(TokioIo::new(stream), None))
-        })
-    }
-}
-
-/// A Unix stream that the pool of connections accepts, and what it holds until it is closed.
+/// A Unix stream, and what it holds until it is closed.
 struct Stream(
     TokioIo<UnixStream>,
     #[expect(dead_code, reason = "it is given back when the stream is closed")]
     Option<OwnedSemaphorePermit>,
 );
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
 
 impl Read for Stream {
     fn poll_read(

@@ -9,11 +9,14 @@
 mod body;
 mod client;
 mod error;
+mod idle;
 mod peer;
+mod pool;
 mod protocol;
 mod read;
 mod request_id;
 mod serve;
+mod speak;
 mod streams;
 mod upgrade;
 
@@ -23,7 +26,7 @@ pub use error::BoxError;
 pub use peer::Peer;
 pub use read::{BodyError, DISCARD_BYTES, read_body, read_json, read_object};
 pub use request_id::RequestId;
-pub use serve::{DRAIN_TIME, Limits, serve};
+pub use serve::{DRAIN_TIME, Limits, serve, serve_streams};
 pub use streams::{STREAMS_PER_CONNECTION, Streamed};
 pub use upgrade::{Switch, Upgraded, switched};
 

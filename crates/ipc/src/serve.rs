@@ -2,14 +2,11 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use hyper::server::conn::{http1, http2};
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::service::service_fn;
 use sandbox::Confined;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -17,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span};
 
-use crate::protocol::{self, Protocol};
-use crate::streams::{CONNECTION_WINDOW, STREAM_WINDOW, STREAMS_PER_CONNECTION};
-use crate::{BoxError, Peer, Request, RequestId, Response};
+use crate::speak::{Both, Http1, Speak};
+use crate::{Peer, Request, RequestId, Response};
 
 /// How long answers under way may take after the service was told to stop.
 /// Shorter than the unit's `TimeoutStopSec=`, so that draining ends by itself.
@@ -28,24 +24,11 @@ pub const DRAIN_TIME: Duration = Duration::from_secs(20);
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The smallest head buffer that hyper takes, in bytes.
-const HEAD_BYTES_FLOOR: usize = 8 * 1024;
-
-/// How much longer a head is by HTTP/2's count, which adds 32 bytes to each field (RFC 9113, section 10.5.1), at most.
-const FIELD_TIMES: usize = 2;
-
-/// Streams that a caller may have given up before the service came to them, on one connection. It is many: callers are
-/// services, and it is visitors' going away at once that makes them do so, not their ill will.
-const RESETS: usize = 16 * 1024;
-
-/// How long a caller that has just connected may take to ask after the service was told to stop.
-const LAST_CALL: Duration = Duration::from_millis(200);
-
 /// What one listener takes at most. A body's length is bounded where it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Open connections; more wait in the socket's backlog. Over HTTP/2 each carries up to
-    /// [`STREAMS_PER_CONNECTION`] requests at once.
+    /// [`crate::STREAMS_PER_CONNECTION`] requests at once.
     pub connections: usize,
     /// Bytes of a request's head; over HTTP/2, about.
     pub head_bytes: usize,
@@ -66,8 +49,36 @@ impl Default for Limits {
 /// Serves until `drain` is cancelled, then lets answers under way finish for at
 /// most [`DRAIN_TIME`]. New connections wait meanwhile in the backlog of the
 /// socket, which the service manager holds, for the next process. What is logged
-/// while a request is answered has its [`RequestId`].
+/// while a request is answered has its [`RequestId`]. HTTP/1.1 is spoken; see [`serve_streams`].
 pub async fn serve<H, F>(
+    confined: &Confined,
+    listener: UnixListener,
+    limits: Limits,
+    drain: CancellationToken,
+    handler: H,
+) where
+    H: Fn(Peer, Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    serve_with::<Http1, _, _>(confined, listener, limits, drain, handler).await;
+}
+
+/// As [`serve`], for answers of which many are under way at once: HTTP/2 is spoken too, so that many share a connection
+/// ([`crate::Client::stream`]). A program that does not call this is smaller by all of HTTP/2.
+pub async fn serve_streams<H, F>(
+    confined: &Confined,
+    listener: UnixListener,
+    limits: Limits,
+    drain: CancellationToken,
+    handler: H,
+) where
+    H: Fn(Peer, Request) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    serve_with::<Both, _, _>(confined, listener, limits, drain, handler).await;
+}
+
+async fn serve_with<P: Speak, H, F>(
     _confined: &Confined,
     listener: UnixListener,
     limits: Limits,
@@ -106,7 +117,7 @@ pub async fn serve<H, F>(
         });
         let drain = drain.clone();
         under_way.spawn(async move {
-            if let Err(error) = connection(stream, service, limits, drain).await {
+            if let Err(error) = P::serve(stream, service, limits, drain).await {
                 tracing::debug!("a connection ended early: {error}");
             }
             drop(place);
@@ -126,68 +137,6 @@ pub async fn serve<H, F>(
 fn origin_form(uri: &Uri) -> Uri {
     let path = uri.path_and_query().cloned();
     path.map_or_else(Uri::default, Uri::from)
-}
-
-/// Serves one connection to its end, which begins with `drain`.
-async fn connection<S, F>(
-    stream: UnixStream,
-    service: S,
-    limits: Limits,
-    drain: CancellationToken,
-) -> Result<(), BoxError>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future = F>,
-    F: Future<Output = Result<Response, Infallible>> + Send + 'static,
-{
-    let spoken = tokio::select! {
-        spoken = protocol::of(&stream) => spoken?,
-        () = tokio::time::sleep(limits.head_time) => None,
-        // Who has just connected is about to ask.
-        () = async { drain.cancelled().await; tokio::time::sleep(LAST_CALL).await } => None,
-    };
-    let stream = TokioIo::new(stream);
-    match spoken {
-        None => Ok(()),
-        Some(Protocol::Http1) => {
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(limits.head_time)
-                .max_buf_size(limits.head_bytes.max(HEAD_BYTES_FLOOR))
-                .serve_connection(stream, service)
-                .with_upgrades();
-            until_drained(served, |served| served.graceful_shutdown(), drain).await
-        }
-        Some(Protocol::Http2) => {
-            let head_bytes = u32::try_from(limits.head_bytes.saturating_mul(FIELD_TIMES));
-            let served = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_concurrent_streams(STREAMS_PER_CONNECTION)
-                .initial_stream_window_size(STREAM_WINDOW)
-                .initial_connection_window_size(CONNECTION_WINDOW)
-                .max_send_buf_size(STREAM_WINDOW as usize)
-                .max_header_list_size(head_bytes.unwrap_or(u32::MAX))
-                .max_pending_accept_reset_streams(RESETS)
-                .serve_connection(stream, service);
-            until_drained(served, |served| served.graceful_shutdown(), drain).await
-        }
-    }
-}
-
-/// Serves until `drain`, and from there on as `end` has it: what was asked is answered, and nothing more is taken.
-async fn until_drained<C>(
-    served: C,
-    end: impl FnOnce(Pin<&mut C>),
-    drain: CancellationToken,
-) -> Result<(), BoxError>
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut served = pin!(served);
-    tokio::select! {
-        ended = served.as_mut() => return Ok(ended?),
-        () = drain.cancelled() => end(served.as_mut()),
-    }
-    Ok(served.await?)
 }
 
 async fn accept(

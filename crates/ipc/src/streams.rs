@@ -3,18 +3,17 @@
 //! HTTP/2 with prior knowledge (RFC 9113, section 3.3). An answer that says nothing costs a stream then, and not a
 //! connection with its descriptor and its buffers at both ends.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http2;
 use tokio::sync::OnceCell;
+
+use crate::idle::Uses;
 
 /// Answers at once on one connection.
 pub const STREAMS_PER_CONNECTION: u32 = 128;
@@ -34,10 +33,8 @@ pub(crate) type Sender = http2::SendRequest<Full<Bytes>>;
 pub(crate) struct Line {
     /// Lines that were made later have a greater one.
     number: u64,
-    /// Streams that are open.
-    taken: AtomicU32,
-    /// Whether one was opened since somebody looked.
-    used: AtomicBool,
+    /// The streams.
+    pub(crate) uses: Uses,
     pub(crate) sender: OnceCell<Sender>,
 }
 
@@ -45,20 +42,13 @@ impl Line {
     fn new(number: u64) -> Self {
         Self {
             number,
-            taken: AtomicU32::new(0),
-            used: AtomicBool::new(true),
+            uses: Uses::default(),
             sender: OnceCell::new(),
         }
     }
 
     fn is_closed(&self) -> bool {
         self.sender.get().is_some_and(Sender::is_closed)
-    }
-
-    /// Whether nobody used it since this was asked last.
-    fn is_unused(&self) -> bool {
-        let used = self.used.swap(false, Ordering::Relaxed);
-        !used && self.taken.load(Ordering::Relaxed) == 0
     }
 }
 
@@ -70,7 +60,7 @@ impl Lines {
     /// A place on the first line that has one, so that the last ones fall idle; where none has, on a new one.
     pub(crate) fn take(&mut self, number: u64) -> Place {
         self.0.retain(|line| !line.is_closed());
-        let free = |line: &&Arc<Line>| line.taken.load(Ordering::Relaxed) < STREAMS_PER_CONNECTION;
+        let free = |line: &&Arc<Line>| line.uses.now() < STREAMS_PER_CONNECTION;
         let line = match self.0.iter().find(free) {
             Some(line) => Arc::clone(line),
             None => {
@@ -79,8 +69,7 @@ impl Lines {
                 line
             }
         };
-        line.taken.fetch_add(1, Ordering::Relaxed);
-        line.used.store(true, Ordering::Relaxed);
+        line.uses.begin();
         Place(line)
     }
 
@@ -102,32 +91,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Runs a connection until it ends, or was not used for `idle_time`: then no more is sent over it, and it closes.
-pub(crate) async fn keep(
-    connection: impl Future<Output = hyper::Result<()>>,
-    line: Weak<Line>,
-    idle_time: Duration,
-) {
-    let mut connection = pin!(connection);
-    loop {
-        tokio::select! {
-            ended = connection.as_mut() => {
-                // Those whose answers it carried see and report the same.
-                if let Err(error) = ended {
-                    tracing::debug!("a connection for streams ended: {error}");
-                }
-                return;
-            }
-            () = tokio::time::sleep(idle_time) => {
-                if line.upgrade().is_none_or(|line| line.is_unused()) {
-                    return;
-                }
-            }
-        }
+        self.0.uses.end();
     }
 }
 
@@ -206,17 +170,5 @@ mod tests {
         drop(places);
         lines.forget(1000);
         assert_eq!(lines.take(1000).line().number, 1000);
-    }
-
-    #[test]
-    fn a_line_is_unused_that_has_no_stream_and_had_none_since_somebody_looked() {
-        let mut lines = Lines::default();
-        let place = lines.take(0);
-        let line = Arc::clone(place.line());
-        assert!(!line.is_unused() && !line.is_unused());
-        drop(place);
-        assert!(line.is_unused());
-        drop(lines.take(0));
-        assert!(!line.is_unused() && line.is_unused());
     }
 }

@@ -2,17 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use ipc::{
     BodySender, Client, ClientError, Limits, STREAMS_PER_CONNECTION, Streamed, full, read_body,
-    serve, stream,
+    serve_streams, stream,
 };
 use testkit::{Folder, confined};
 use tokio::net::UnixListener;
@@ -85,7 +87,7 @@ where
         let seen = Arc::new(Seen::default());
         let of = Arc::clone(&seen);
         let handler = move |_, request| Arc::clone(&of).answer(request);
-        let server = serve(&confined, listener, limits, drain.clone(), handler);
+        let server = serve_streams(&confined, listener, limits, drain.clone(), handler);
         let calls = async {
             timeout(TIME, calls(Client::new(socket), seen))
                 .await
@@ -194,7 +196,7 @@ fn nothing_is_lost_and_nothing_done_twice_while_the_service_is_replaced() {
                 let drain = CancellationToken::new();
                 let of = Arc::clone(&seen);
                 let handler = move |_, request| Arc::clone(&of).answer(request);
-                let serving = serve(
+                let serving = serve_streams(
                     &confined,
                     listener,
                     Limits::default(),
@@ -361,5 +363,76 @@ fn connections_beyond_those_that_there_is_room_for_are_not_opened() {
         assert_eq!(room.available_permits(), 0);
         drop(client);
         let _returned = room.acquire().await.unwrap();
+    });
+}
+
+/// A service that keeps whoever comes waiting, over any number of connections; once it goes away, it refuses whatever
+/// comes over those that it has, and answers over others.
+struct Going {
+    listener: UnixListener,
+    goes: AtomicBool,
+    refused: AtomicUsize,
+}
+
+impl Going {
+    async fn serve(&self) {
+        let connections = FuturesUnordered::new();
+        let mut connections = std::pin::pin!(connections);
+        loop {
+            tokio::select! {
+                came = self.listener.accept() => {
+                    let is_old = !self.goes.load(Ordering::Relaxed);
+                    connections.push(self.connection(came.unwrap().0, is_old));
+                }
+                Some(()) = connections.next() => {}
+            }
+        }
+    }
+
+    async fn connection(&self, connection: tokio::net::UnixStream, is_old: bool) {
+        let mut connection = h2::server::handshake(connection).await.unwrap();
+        let mut open = Vec::new();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            if !is_old {
+                respond.send_response(Response::new(()), true).unwrap();
+            } else if self.goes.load(Ordering::Relaxed) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                respond.send_reset(h2::Reason::REFUSED_STREAM);
+            } else {
+                open.push(respond.send_response(Response::new(()), false).unwrap());
+            }
+        }
+    }
+}
+
+#[test]
+fn whoever_is_refused_once_asks_over_none_of_the_connections_that_were_there() {
+    let folder = Folder::new();
+    confined(async |_| {
+        let (socket, listener) = folder.listen("a.sock");
+        let service = Going {
+            listener,
+            goes: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
+        };
+        let client = Client::new(socket);
+        let calls = async {
+            // Several connections, each with a place and with somebody who waits.
+            let many = 4 * PER_CONNECTION;
+            let waiting = join_all((0..many).map(|_| client.stream(request("/", "")))).await;
+            let waiting = waiting.into_iter().map(Result::unwrap).enumerate();
+            let waiting: Vec<_> = waiting
+                .filter(|(number, _)| number % PER_CONNECTION != 0)
+                .collect();
+            service.goes.store(true, Ordering::Relaxed);
+            let answer = client.stream(request("/", "")).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            assert_eq!(service.refused.load(Ordering::Relaxed), 1);
+            drop(waiting);
+        };
+        tokio::select! {
+            () = service.serve() => {}
+            called = timeout(TIME, calls) => called.unwrap(),
+        }
     });
 }
