@@ -88,6 +88,9 @@ impl Job for Certs {
         if let Ok(folder) = folder() {
             plan = plan.write(folder);
         }
+        if there(&event::SOCKET_FOLDER) {
+            plan = plan.connect_packets(event::SOCKET_FOLDER);
+        }
         let Ok(Some(acme)) = config.acme() else {
             return plan;
         };
@@ -129,7 +132,12 @@ impl Job for Certs {
                     std::process::exit(NOT_DUE);
                 }
             }
-            Some("make") => run.make(&work, acme.as_ref(), past)?,
+            Some("make") => {
+                event::connect(event::SOCKET)?;
+                let made = run.make(&work, acme.as_ref(), past);
+                event::flush();
+                made?;
+            }
             _ => return Err(Error::Instance.into()),
         }
         Ok(())

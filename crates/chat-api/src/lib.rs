@@ -25,4 +25,4 @@ pub use document::{DocumentName, DocumentNameError, MediaType};
 pub use instance::{Instance, InstanceError};
 pub use language::{Language, UnknownLanguage};
 pub use origin::{Origin, OriginError};
-pub use visitor::{CONVERSATION_HEADER, EXPOSED_HEADERS};
+pub use visitor::{CONVERSATION_HEADER, EXPOSED_HEADERS, FORGED_HEADER};

@@ -25,6 +25,10 @@ pub fn is_conversation(path: &str) -> bool {
         .is_some_and(|id| !id.is_empty() && !id.contains('/'))
 }
 
+/// The header by which a bot tells the gate that it refused a request because its token opens another conversation, or
+/// none. The gate reports it, as it knows whose request it is, and no visitor sees it.
+pub const FORGED_HEADER: &str = "casemate-forged";
+
 /// The header in which the gate names a conversation that begins, so that the instance that is asked for its id later is
 /// the one that has it. The gate removes what a visitor sent under this name.
 pub const CONVERSATION_HEADER: &str = "casemate-conversation";

@@ -76,14 +76,15 @@ impl Conversations {
     /// Checks that a token opens a conversation.
     ///
     /// # Errors
-    /// [`Error::UnknownConversation`] for a conversation that is not there as for a token that is not its own.
+    /// [`Error::UnknownConversation`] for a conversation that is not there, and [`Error::ForgedToken`] for a token that is
+    /// not its own, which the client is not told apart.
     pub fn open(&self, id: &ConversationId, token: &Token) -> Result<(), Error> {
         let record = self.store.read(|tx| tx.get(CONVERSATIONS, id.as_bytes()))?;
         let record = record.ok_or(Error::UnknownConversation)?;
         if ConversationRecord::decode(&record)?.token.admits(token) {
             Ok(())
         } else {
-            Err(Error::UnknownConversation)
+            Err(Error::ForgedToken)
         }
     }
 

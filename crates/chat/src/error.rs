@@ -1,5 +1,6 @@
 //! What can go wrong, what its client is told, and what is logged.
 
+use chat_api::FORGED_HEADER;
 use chat_api::limits::{DOCUMENTS, KNOWLEDGE_BYTES};
 use http::{HeaderValue, StatusCode, header};
 use ipc::Response;
@@ -36,6 +37,9 @@ pub enum Error {
     /// There is no such conversation, or the token is another's.
     #[error("no such conversation for this token")]
     UnknownConversation,
+    /// The conversation is here and the token is not its own. The client is told the same as where it is not here.
+    #[error("the token does not open this conversation")]
+    ForgedToken,
     /// There is no such conversation, as an operator is told.
     #[error("no such conversation")]
     NoConversation,
@@ -104,6 +108,7 @@ impl Error {
             Self::Body(status, _) => *status,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::UnknownConversation
+            | Self::ForgedToken
             | Self::NoConversation
             | Self::UnknownDocument
             | Self::NotFound => StatusCode::NOT_FOUND,
@@ -141,7 +146,7 @@ impl Error {
             Self::Text(error) => error.to_string(),
             Self::Body(_, why) => why.clone(),
             Self::MediaType(expected) => format!("The Content-Type must be {expected}."),
-            Self::UnknownConversation => "There is no such conversation, or the token is not its own.".to_owned(),
+            Self::UnknownConversation | Self::ForgedToken => "There is no such conversation, or the token is not its own.".to_owned(),
             Self::NoConversation => "There is no conversation of that id.".to_owned(),
             Self::ConversationHeader => {
                 "The header that names the conversation must hold one id of 32 hexadecimal digits. Nothing was begun.".to_owned()
@@ -201,6 +206,11 @@ impl Error {
                     HeaderValue::from_static("13"),
                 );
                 crate::socket::agree(headers);
+            }
+            Self::ForgedToken => {
+                response
+                    .headers_mut()
+                    .insert(FORGED_HEADER, HeaderValue::from_static("token"));
             }
             Self::Method(allowed) => {
                 response

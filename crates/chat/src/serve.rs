@@ -120,7 +120,7 @@ pub async fn run(
                 () = drain.cancelled() => return,
                 () = bot.doors.opened(PATIENCE, || bot.library.index().len()) => {}
             }
-            ipc::serve(
+            ipc::serve_streams(
                 confined,
                 visitors,
                 Limits::default(),

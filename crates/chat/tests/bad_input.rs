@@ -5,7 +5,7 @@
 mod world;
 
 use chat_api::visitor::Begun;
-use chat_api::{MediaType, operator};
+use chat_api::{FORGED_HEADER, MediaType, operator};
 use http::{Method, StatusCode};
 use world::{World, problem, whole};
 
@@ -118,7 +118,12 @@ fn a_wrong_token_is_told_what_an_unknown_conversation_is() {
                 token: token.to_owned(),
             };
             let path = format!("/v1/conversations/{conversation}");
-            told.push(problem(shop.visitor.send(Method::GET, &path, Some(token), "").await).await);
+            let reply = shop.visitor.send(Method::GET, &path, Some(token), "");
+            let reply = reply.await;
+            // The gate is told of a token that was made for another, and takes this away.
+            let is_forged = conversation == mine.conversation && token == theirs.token;
+            assert_eq!(reply.headers().contains_key(FORGED_HEADER), is_forged);
+            told.push(problem(reply).await);
             told.push(problem(shop.visitor.ask(&begun, "m2", "Hello?").await).await);
         }
         let path = format!("/v1/conversations/{}", mine.conversation);

@@ -13,7 +13,7 @@ use chat_api::{Language, MediaType};
 const FIRST_PERCENT: usize = 80;
 
 /// Questions as operators ask them, in other words than the headings', and the document that answers.
-const QUESTIONS: [(&str, &str); 30] = [
+const QUESTIONS: [(&str, &str); 32] = [
     (
         "How do I get the chat onto my web page?",
         "embed-the-widget.md",
@@ -86,6 +86,8 @@ const QUESTIONS: [(&str, &str); 30] = [
         "Can two machines share the visitors of a bot?",
         "several-appliances.md",
     ),
+    ("How do I open a port?", "open-ports.md"),
+    ("Does nft flush ruleset remove the rules?", "open-ports.md"),
     (
         "Which port do appliances use between one another?",
         "several-appliances.md",

@@ -1,4 +1,7 @@
-//! Pure: how many records of a kind are written in a second.
+//! How many records of a kind are written in a second.
+
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// Records of one kind that are written in a second. More are counted.
 pub const RECORDS_A_SECOND: u32 = 20;
@@ -54,6 +57,12 @@ impl Bound {
     pub(crate) fn left_out(&mut self) -> u64 {
         std::mem::take(&mut self.left_out)
     }
+}
+
+/// Seconds since the first event.
+pub(crate) fn second() -> u64 {
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed().as_secs()
 }
 
 #[cfg(test)]

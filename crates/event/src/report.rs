@@ -1,11 +1,12 @@
 //! Writes events to the journal.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::bound::{Bound, Verdict};
+use crate::bound::{Bound, Verdict, second};
+use crate::door;
 use crate::shown::Shown;
 use crate::{Event, Kind};
 
@@ -17,10 +18,12 @@ const TOLD_AFTER: Duration = Duration::from_secs(1);
 
 static BOUNDS: Mutex<[Bound; Kind::ALL.len()]> = Mutex::new([Bound::new(); Kind::ALL.len()]);
 
-/// Writes one record, or counts it where [`RECORDS_A_SECOND`](crate::RECORDS_A_SECOND)
+/// Tells whoever decides on bans, where [`connect`](crate::connect) or [`follow`](crate::follow) was called, and
+/// writes one record, or counts it where [`RECORDS_A_SECOND`](crate::RECORDS_A_SECOND)
 /// of its kind were written in this second already. The number left out is written a
-/// second later where a tokio runtime runs, else by [`flush`].
+/// second later where a tokio runtime runs, else by [`flush`]. Never waits.
 pub fn report(event: &Event<'_>) {
+    door::send(event);
     let kind = event.kind();
     match bound(kind, |bound| bound.take(second())) {
         Verdict::Write => write(event),
@@ -36,20 +39,16 @@ pub fn report(event: &Event<'_>) {
     }
 }
 
-/// Writes how many were left out so far. A service calls it when it stops.
+/// Writes how many were left out so far, and waits half a second at most until what was told is judged. A service calls
+/// it when it stops: a process that has ended is not believed.
 pub fn flush() {
     Kind::ALL.into_iter().for_each(tell_left_out);
+    door::settle();
 }
 
 fn bound<T>(kind: Kind, act: impl FnOnce(&mut Bound) -> T) -> T {
     let mut bounds = BOUNDS.lock().unwrap_or_else(PoisonError::into_inner);
     act(&mut bounds[kind as usize])
-}
-
-/// Seconds since the first event.
-fn second() -> u64 {
-    static BEGUN: OnceLock<Instant> = OnceLock::new();
-    BEGUN.get_or_init(Instant::now).elapsed().as_secs()
 }
 
 fn tell_left_out(kind: Kind) {
@@ -68,21 +67,21 @@ fn tell_left_out(kind: Kind) {
 fn write(event: &Event<'_>) {
     let name = event.name();
     match *event {
-        Event::TlsHandshakeFailed { client, reason } => {
+        Event::TlsHandshakeFailed { client, reason }
+        | Event::RequestMalformed { client, reason }
+        | Event::ProxyUntrusted { client, reason }
+        | Event::UpgradeRefused { client, reason }
+        | Event::FrameMalformed { client, reason } => {
             let reason = Shown(reason);
-            info!(target: TARGET, event = name, %client, %reason, "a TLS handshake failed: {reason}");
-        }
-        Event::RequestMalformed { client, reason } => {
-            let reason = Shown(reason);
-            info!(target: TARGET, event = name, %client, %reason, "a malformed request was refused: {reason}");
+            info!(target: TARGET, event = name, %client, %reason, "{event}");
         }
         Event::HostUnknown { client, host } => {
             let host = Shown(host);
-            info!(target: TARGET, event = name, %client, %host, "a request for a host that is not served was refused: {host}");
+            info!(target: TARGET, event = name, %client, %host, "{event}");
         }
         Event::MethodRefused { client, method } => {
             let method = Shown(method);
-            info!(target: TARGET, event = name, %client, %method, "a request with a method that is not taken was refused: {method}");
+            info!(target: TARGET, event = name, %client, %method, "{event}");
         }
         Event::RateLimited {
             client,
@@ -94,7 +93,7 @@ fn write(event: &Event<'_>) {
                 Shown(limit),
                 bot.map(|bot| tracing::field::display(Shown(bot))),
             );
-            info!(target: TARGET, event = name, %client, %limit, bot, retry_s, "a request over the limit \"{limit}\" was refused");
+            info!(target: TARGET, event = name, %client, %limit, bot, retry_s, "{event}");
         }
         Event::ConnectionLimit {
             client,
@@ -102,22 +101,15 @@ fn write(event: &Event<'_>) {
             most,
         } => {
             let limit = Shown(limit);
-            info!(target: TARGET, event = name, %client, %limit, most, "a client had more than {most} {limit} open; one was refused");
+            info!(target: TARGET, event = name, %client, %limit, most, "{event}");
         }
-        Event::ProxyUntrusted { client, reason } => {
-            let reason = Shown(reason);
-            info!(target: TARGET, event = name, %client, %reason, "not believed as a proxy: {reason}");
-        }
-        Event::BodyTooLarge { client, most_bytes } => {
-            info!(target: TARGET, event = name, %client, most_bytes, "a request longer than {most_bytes} bytes was refused");
+        Event::BodyTooLarge { client, most_bytes }
+        | Event::MessageTooLarge { client, most_bytes } => {
+            info!(target: TARGET, event = name, %client, most_bytes, "{event}");
         }
         Event::SlowClient { client, phase } => {
             let phase = Shown(phase);
-            info!(target: TARGET, event = name, %client, %phase, "a client that dawdled was cut off: {phase}");
-        }
-        Event::UpgradeRefused { client, reason } => {
-            let reason = Shown(reason);
-            info!(target: TARGET, event = name, %client, %reason, "a WebSocket was refused: {reason}");
+            info!(target: TARGET, event = name, %client, %phase, "{event}");
         }
         Event::OriginRefused {
             client,
@@ -125,27 +117,35 @@ fn write(event: &Event<'_>) {
             bot,
         } => {
             let (origin, bot) = (Shown(origin), Shown(bot));
-            info!(target: TARGET, event = name, %client, %origin, %bot, "a page of a site that may not call {bot} was refused a WebSocket: {origin}");
+            info!(target: TARGET, event = name, %client, %origin, %bot, "{event}");
         }
-        Event::FrameMalformed { client, reason } => {
-            let reason = Shown(reason);
-            info!(target: TARGET, event = name, %client, %reason, "a WebSocket was closed for what its client sent: {reason}");
+        Event::HoneypotProbed { client, path } | Event::HoneypotLinked { client, path } => {
+            let path = Shown(path);
+            info!(target: TARGET, event = name, %client, %path, "{event}");
         }
-        Event::MessageTooLarge { client, most_bytes } => {
-            info!(target: TARGET, event = name, %client, most_bytes, "a WebSocket was closed for a message longer than {most_bytes} bytes");
+        Event::TokenForged { client, bot } => {
+            let bot = Shown(bot);
+            info!(target: TARGET, event = name, %client, %bot, "{event}");
+        }
+        Event::LoginFailed {
+            client,
+            service,
+            user,
+        } => {
+            let (service, user) = (Shown(service), Shown(user));
+            info!(target: TARGET, event = name, %client, %service, %user, "{event}");
+        }
+        Event::EventForged { unit, reason } => {
+            let (unit, reason) = (Shown(unit), Shown(reason));
+            warn!(target: TARGET, event = name, %unit, %reason, "{event}");
         }
         Event::CertificateExpiring { domain, left_s } => {
             let domain = Shown(domain);
-            let when = if left_s > 0 {
-                "ends soon, and browsers refuse it then"
-            } else {
-                "has ended, and browsers refuse it"
-            };
-            warn!(target: TARGET, event = name, %domain, left_s, "the certificate of {domain} {when}");
+            warn!(target: TARGET, event = name, %domain, left_s, "{event}");
         }
         Event::CertificateRenewalFailed { domain, reason } => {
             let (domain, reason) = (Shown(domain), Shown(reason));
-            warn!(target: TARGET, event = name, %domain, %reason, "the certificate of {domain} was not renewed: {reason}");
+            warn!(target: TARGET, event = name, %domain, %reason, "{event}");
         }
     }
 }

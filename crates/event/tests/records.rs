@@ -87,6 +87,42 @@ fn each() -> Vec<(Event<'static>, &'static [(&'static str, &'static str)])> {
             &[("most_bytes", "65536")],
         ),
         (
+            Event::HoneypotProbed {
+                client,
+                path: "/.env",
+            },
+            &[("path", "/.env")],
+        ),
+        (
+            Event::HoneypotLinked {
+                client,
+                path: "/.env",
+            },
+            &[("path", "/.env")],
+        ),
+        (
+            Event::TokenForged {
+                client,
+                bot: "shop",
+            },
+            &[("bot", "shop")],
+        ),
+        (
+            Event::LoginFailed {
+                client,
+                service: "sshd",
+                user: "root\nAccepted",
+            },
+            &[("service", "sshd"), ("user", "root?Accepted")],
+        ),
+        (
+            Event::EventForged {
+                unit: "casemate-chat@shop.service",
+                reason,
+            },
+            &[("unit", "casemate-chat@shop.service"), ("reason", "no?way")],
+        ),
+        (
             Event::CertificateExpiring { domain, left_s: -5 },
             &[("domain", "chat.example"), ("left_s", "-5")],
         ),
@@ -117,8 +153,9 @@ fn records_have_their_fields_and_floods_are_counted() {
         }
         let has_client = !matches!(
             event.kind(),
-            Kind::CertificateExpiring | Kind::CertificateRenewalFailed
+            Kind::EventForged | Kind::CertificateExpiring | Kind::CertificateRenewalFailed
         );
+        assert_eq!(event.client().is_some(), has_client);
         assert_eq!(
             record.get("client").map(String::as_str),
             has_client.then_some("192.0.2.7")

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use event::Event;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use ipc::Body;
 use tokio_util::task::TaskTracker;
@@ -49,10 +49,7 @@ pub(crate) async fn answer(
         return misdirected(authority, client);
     }
     let version = parts.version;
-    // Over HTTP/1.1 an upgrade may be left aside, and elsewhere is (RFC 9110, section 7.8); a CONNECT may not.
-    if upgrade::place(parts.uri.path()).is_some_and(|_| takes_socket(&parts.method))
-        || parts.method == Method::CONNECT
-    {
+    if upgrade::may_open(&parts) {
         let authority = authority.to_owned();
         let request = Request::from_parts(parts, body);
         return sockets
@@ -65,11 +62,6 @@ pub(crate) async fn answer(
         Some(reason) => refused(reason, version),
         None => response,
     }
-}
-
-/// What opens a WebSocket, in HTTP/1.1 and in HTTP/2. Others, such as a browser's question whether it may, go to the bot.
-fn takes_socket(method: &Method) -> bool {
-    matches!(*method, Method::GET | Method::CONNECT)
 }
 
 /// The host and port that a request is for.

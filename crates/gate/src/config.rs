@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::{access, balance, client, limits, peers};
+use crate::{access, balance, client, honeypots, limits, peers};
 
 pub(crate) use tls::Tls;
 
@@ -54,6 +54,8 @@ pub struct Config {
     pub appliances: Vec<peers::Other>,
     /// For which hosts requests are taken, and where those lead that are not encrypted.
     pub http: Http,
+    /// Which paths betray a scanner.
+    pub honeypots: honeypots::Settings,
 }
 
 impl Default for Config {
@@ -71,6 +73,7 @@ impl Default for Config {
             appliance: peers::Own::default(),
             appliances: Vec::new(),
             http: Http::default(),
+            honeypots: honeypots::Settings::default(),
         }
     }
 }
@@ -105,7 +108,8 @@ impl Config {
         self.tls.check()?;
         self.balance.check()?;
         peers::check(&self.appliance, &self.appliances)?;
-        self.http.check()
+        self.http.check()?;
+        self.honeypots.check()
     }
 
     /// Time for a TLS handshake.
@@ -154,6 +158,7 @@ mod tests {
         for (text, key) in [
             ("[limits]\nstreams = 0", "`limits.streams`"),
             ("[proxies]\nproxy_protocol = true", "`proxies.networks`"),
+            ("[honeypots]\npaths = ['/b/shop']", "`honeypots.paths`"),
         ] {
             let config: Config = daemon::parse(text).unwrap();
             assert!(config.check().unwrap_err().contains(key), "{text}");

@@ -1,26 +1,24 @@
 //! Where a connection and each of its requests come first: who the client is,
 //! whether he is within his limits, and what is written down about it.
 
+mod answer;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chat_api::BotName;
-use event::Event;
-use http::header::{self, HeaderValue};
-use http::{Request, Response};
-use hyper::body::Incoming;
-use ipc::Body;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
-use crate::access::{AccessLog, Handed, Record, Recorded};
+use crate::access::AccessLog;
+use crate::bans::{Bans, Line, Visit};
 use crate::client::Proxies;
 use crate::client::receive;
 use crate::descriptors::Room;
-use crate::limits::{Class, Decision, Limits, Place, answer};
+use crate::honeypots::Honeypots;
+use crate::limits::{Limits, Place};
 use crate::sites::Sites;
-use crate::{Config, Error, Route, forward, headers, route};
+use crate::{Config, Error};
 
 /// What all connections share.
 #[derive(Debug)]
@@ -37,6 +35,8 @@ pub(crate) struct Desk {
     /// Those connections.
     lines: Arc<Semaphore>,
     log: AccessLog,
+    bans: Arc<Bans>,
+    honeypots: Arc<Honeypots>,
 }
 
 /// A connection that is served.
@@ -45,8 +45,27 @@ pub(crate) struct Arrival {
     /// Whom it is from, as far as the connection tells: a client, or a trusted proxy
     /// that names him with each request.
     pub(crate) peer: IpAddr,
+    /// His visit; none where it is a proxy's.
+    pub(crate) visit: Option<Arc<Visit>>,
     /// Given back when it ends.
     _place: Option<Place>,
+}
+
+impl Arrival {
+    /// Serves the connection to its end, or until its client is banned: what is under way ends with it.
+    pub(crate) async fn unless_banned(&self, served: impl Future<Output = ()>) {
+        let banned = async {
+            match &self.visit {
+                Some(visit) => visit.banned().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = banned => tracing::debug!("the connection of a client who was banned was closed"),
+            () = served => {}
+        }
+    }
 }
 
 impl Desk {
@@ -62,8 +81,11 @@ impl Desk {
             None => String::new(),
         };
         let room = Room::of_process(config.connections);
+        let proxies = Arc::new(Proxies::new(settings, &file).map_err(Error::Proxies)?);
         Ok(Self {
-            proxies: Arc::new(Proxies::new(settings, &file).map_err(Error::Proxies)?),
+            bans: Arc::new(Bans::new(Arc::clone(&proxies))),
+            honeypots: Arc::new(Honeypots::new(&config.honeypots)),
+            proxies,
             limits: Arc::new(Limits::new(&config.limits)),
             connections: room.connections,
             answers: Arc::new(Semaphore::new(room.answers)),
@@ -77,6 +99,16 @@ impl Desk {
     /// The proxies that it trusts.
     pub(crate) fn proxies(&self) -> Arc<Proxies> {
         Arc::clone(&self.proxies)
+    }
+
+    /// Who is banned.
+    pub(crate) const fn bans(&self) -> &Arc<Bans> {
+        &self.bans
+    }
+
+    /// The paths that betray a scanner.
+    pub(crate) fn honeypots(&self) -> Arc<Honeypots> {
+        Arc::clone(&self.honeypots)
     }
 
     /// The visitors' connections that there is room for.
@@ -103,10 +135,13 @@ impl Desk {
     /// closed. A proxy has no limit of its own, for it stands for many.
     pub(crate) async fn arrive(
         &self,
-        stream: &mut TcpStream,
+        mut stream: TcpStream,
         address: IpAddr,
         time: Duration,
-    ) -> Option<Arrival> {
+    ) -> Option<(Arrival, Line)> {
+        if self.bans.refuses(address) {
+            return None;
+        }
         let is_proxy = self.proxies.trusts(address);
         // A stranger is counted before he is waited for.
         let place = if is_proxy {
@@ -114,127 +149,23 @@ impl Desk {
         } else {
             Some(self.limits.connection(address)?)
         };
-        let peer = receive::peer(&self.proxies, stream, address, time).await?;
+        let peer = receive::peer(&self.proxies, &mut stream, address, time).await?;
         let place = if is_proxy && !self.proxies.trusts(peer) {
             Some(self.limits.connection(peer)?)
         } else {
             place
         };
-        Some(Arrival {
-            peer,
-            _place: place,
-        })
-    }
-
-    /// A place for a request that is to be answered.
-    ///
-    /// # Errors
-    /// What the client is told where there is none.
-    fn place(&self, client: IpAddr, streams: bool) -> Result<Held, fn() -> Response<Body>> {
-        let place = self.limits.stream(client);
-        let place = place.ok_or(answer::too_many_streams as fn() -> _)?;
-        let room = if streams {
-            &self.streams
+        let visit = if self.proxies.trusts(peer) {
+            None
         } else {
-            &self.answers
+            Some(Arc::new(self.bans.admit(peer)?))
         };
-        let room = Arc::clone(room).try_acquire_owned();
-        room.map(|room| (place, room))
-            .map_err(|_| answer::no_room as fn() -> _)
-    }
-
-    /// Answers one request of a connection from `peer`: by `answer`, which is told the
-    /// client, where he is within his limits.
-    pub(crate) async fn answer<F, A>(
-        &self,
-        request: Request<Incoming>,
-        peer: IpAddr,
-        answer: F,
-    ) -> Response<Body>
-    where
-        F: FnOnce(Request<Incoming>, IpAddr) -> A,
-        A: Future<Output = Response<Body>>,
-    {
-        let begun = Instant::now();
-        let id = request_id();
-        let (mut parts, body) = request.into_parts();
-        if self.proxies.is_forged(peer, &parts.headers) {
-            let (client, reason) = (
-                peer,
-                "it names a client in a header, and is no trusted proxy",
-            );
-            event::report(&Event::ProxyUntrusted { client, reason });
-        }
-        let client = self.proxies.client(peer, &parts.headers);
-        parts.headers.insert(headers::REQUEST_ID, id.clone());
-        let bot = match route(parts.uri.path()) {
-            Route::Bot(bot, _) | Route::Slash(bot) => Some(bot),
-            Route::Health | Route::Unknown => None,
+        let line = Line::new(stream, visit.as_deref());
+        let arrival = Arrival {
+            peer,
+            visit,
+            _place: place,
         };
-        let origin = parts.headers.get(header::ORIGIN).cloned();
-        let class = Class::of(&parts.method, parts.uri.path(), bot.as_ref());
-        let record = self.log.record(
-            &parts,
-            client,
-            bot.as_ref().map(BotName::as_str),
-            &id,
-            begun,
-        );
-        let (mut response, place) = match self.limits.request(client, class, bot.as_ref()) {
-            Decision::Refused(standing, wait) => {
-                (own(answer::refusal(&standing, wait), &parts), None)
-            }
-            Decision::Taken(standing) => match self.place(client, forward::streams(&parts)) {
-                Err(refusal) => (own(refusal(), &parts), None),
-                Ok(place) => {
-                    let mut response = answer(Request::from_parts(parts, body), client).await;
-                    if let Some(standing) = standing.filter(|_| answer::is_told(class)) {
-                        answer::tell(response.headers_mut(), &standing);
-                    }
-                    (response, Some(place))
-                }
-            },
-        };
-        let is_handed = response.extensions().get::<Handed>().is_some();
-        if let (Some(bot), Some(origin), false) = (&bot, origin, is_handed) {
-            self.sites
-                .settle(bot, origin, response.headers_mut(), Instant::now());
-        }
-        response.headers_mut().insert(headers::REQUEST_ID, id);
-        recorded(response, record, place)
+        Some((arrival, line))
     }
-}
-
-/// What a request holds until its answer is sent.
-type Held = (Place, OwnedSemaphorePermit);
-
-/// An answer of the desk itself, which no one behind it has made fit for a visitor.
-fn own(mut response: Response<Body>, request: &http::request::Parts) -> Response<Body> {
-    headers::to_visitor(response.headers_mut(), headers::is_domain(request));
-    response
-}
-
-/// The response, written down once all of it is sent; until then it holds its place.
-/// Where another protocol follows, whoever speaks it writes it down.
-fn recorded(
-    mut response: Response<Body>,
-    record: Option<Record>,
-    place: Option<Held>,
-) -> Response<Body> {
-    let status = response.status();
-    if let Some(handed) = response.extensions_mut().remove::<Handed>() {
-        handed.over(record, status);
-        return response;
-    }
-    response.map(|body| Recorded::body(body, record, status, place))
-}
-
-/// 64 random bits in hexadecimal.
-fn request_id() -> HeaderValue {
-    let mut bytes = [0_u8; 8];
-    if secret::fill_random(&mut bytes).is_err() {
-        return HeaderValue::from_static("0");
-    }
-    let text = format!("{:016x}", u64::from_ne_bytes(bytes));
-    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("0"))
 }

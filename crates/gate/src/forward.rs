@@ -193,16 +193,30 @@ impl Bots {
         body: Incoming,
         visitor: IpAddr,
     ) -> Result<(Bytes, SemaphorePermit<'_>), Response<Body>> {
-        let most = body.size_hint().upper().unwrap_or(BODY_BYTES as u64);
-        let kib = most.min(BODY_BYTES as u64).div_ceil(1024);
-        let room = self
-            .room
-            .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX));
-        let Ok(room) = room else {
+        // Taken as it comes: what is only announced, or comes slowly, keeps nobody out.
+        let mut room = self.room.try_acquire_many(0).ok();
+        let mut bytes = 0;
+        let counted = bounded(body).map_frame(|frame| {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            let Some(held) = &mut room else {
+                return frame.map_data(|_unread| Bytes::new());
+            };
+            let kib = bytes.min(BODY_BYTES).div_ceil(1024) - held.num_permits();
+            match self
+                .room
+                .try_acquire_many(u32::try_from(kib).unwrap_or(u32::MAX))
+            {
+                Ok(more) => held.merge(more),
+                Err(_) => room = None,
+            }
+            frame
+        });
+        let body = whole(counted, visitor).await?;
+        let Some(room) = room else {
             tracing::warn!(%bot, "a visitor was told that the assistant is away: {KEPT_KIB} KiB of requests wait for answers");
             return Err(away(StatusCode::SERVICE_UNAVAILABLE));
         };
-        Ok((whole(body, visitor).await?, room))
+        Ok((body, room))
     }
 
     /// Asks a bot to speak another protocol: one of its instances on this appliance, which may have to be the one that has
@@ -309,11 +323,12 @@ where
 }
 
 /// All of a visitor's body, or what he is told in its place: the same as a bot says that takes it as it comes.
-async fn whole(body: Incoming, visitor: IpAddr) -> Result<Bytes, Response<Body>> {
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let read = ipc::read_body(bounded(body), BODY_BYTES, REQUEST_TIME).await;
+async fn whole<B>(body: B, visitor: IpAddr) -> Result<Bytes, Response<Body>>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Into<ipc::BoxError>,
+{
+    let read = ipc::read_body(body, BODY_BYTES, REQUEST_TIME).await;
     read.map_err(|error| match error {
         BodyError::TooLarge(_) => too_large(visitor),
         error => error.response(),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use event::Event;
 use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::bans::Line;
 use crate::tls::Tls;
 
 /// HTTP/2 as ALPN names it (RFC 9113, section 3.2).
@@ -20,10 +20,10 @@ const H2: &[u8] = b"h2";
 /// handshake failed, or it was an authority's challenge, which it has answered.
 pub(crate) async fn shake(
     tls: &Tls,
-    stream: TcpStream,
+    stream: Line,
     client: IpAddr,
     time: Duration,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<Line>> {
     let failed = |reason: &str| event::report(&Event::TlsHandshakeFailed { client, reason });
     match tokio::time::timeout(time, attempt(tls, stream)).await {
         Ok(Ok(stream)) => stream,
@@ -39,7 +39,7 @@ pub(crate) async fn shake(
     }
 }
 
-async fn attempt(tls: &Tls, stream: TcpStream) -> io::Result<Option<TlsStream<TcpStream>>> {
+async fn attempt(tls: &Tls, stream: Line) -> io::Result<Option<TlsStream<Line>>> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let challenge = tls.challenge(&start.client_hello()).await;
     if let Some(settings) = challenge {
@@ -52,6 +52,6 @@ async fn attempt(tls: &Tls, stream: TcpStream) -> io::Result<Option<TlsStream<Tc
 }
 
 /// Whether HTTP/2 was agreed on; else it is HTTP/1.1, also where nothing was.
-pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+pub(crate) fn is_http2(stream: &TlsStream<Line>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(H2)
 }

@@ -3,11 +3,13 @@
 //! on another appliance. It parses hostile bytes, so it can open nothing: its listening
 //! sockets are inherited, and of Unix sockets it sees the bots' and its own one of the
 //! dialer, which connects it to the appliances that are declared and to nothing else. Of
-//! files it reads the certificates and the answers to authorities' challenges.
+//! files it reads the certificates and the answers to authorities' challenges. It tells `guard` what clients do that
+//! they should not, and refuses those whom `guard` bans.
 
 mod access;
 mod admit;
 mod balance;
+mod bans;
 mod client;
 mod config;
 mod descriptors;
@@ -17,6 +19,7 @@ mod error;
 mod forward;
 mod handshake;
 mod headers;
+mod honeypots;
 mod hosts;
 mod limits;
 mod peers;
@@ -35,6 +38,7 @@ pub use balance::Settings as BalanceSettings;
 pub use client::{NETWORKS_MAX, Named, Settings as ProxiesSettings};
 pub use config::{Config, Http};
 pub use error::Error;
+pub use honeypots::Settings as HoneypotsSettings;
 pub use limits::Settings as LimitsSettings;
 pub use peers::{Door, Other, Own, PeerSources};
 pub use plain::Plain;
@@ -87,6 +91,9 @@ impl Service for Gate {
             .read(BOT_SOCKETS)
             .connect(BOT_SOCKETS)
             .connect(DIALER_FOLDER);
+        if Path::new(event::SOCKET_FOLDER).exists() {
+            plan = plan.connect_packets(event::SOCKET_FOLDER);
+        }
         if Path::new(PEERS_AUTHORITY).exists() {
             plan = plan.read(PEERS_AUTHORITY);
         }
@@ -103,6 +110,7 @@ impl Service for Gate {
             .challenges(CHALLENGES);
         let peers = PeerSources::new(&start.credentials, PEERS_AUTHORITY, DIALER);
         let edge = Edge::new(sources, Path::new(BOT_SOCKETS), start.config)?.beside(&peers);
+        edge.follow(Path::new(event::SOCKET)).await;
         let listeners = start.sockets.tcp("https")?;
         let mut optional = |wanted: &str| {
             let is_there = start.sockets.names().any(|name| name == wanted);
@@ -192,11 +200,13 @@ impl Edge {
     /// The side of it that is not encrypted.
     #[must_use]
     pub fn plain(&self) -> Plain {
-        Plain::new(
-            Arc::clone(&self.tls),
-            self.desk.proxies(),
-            &self.config.http,
-        )
+        Plain::new(Arc::clone(&self.tls), &self.desk, &self.config.http)
+    }
+
+    /// From now on tells whoever listens on that socket of security events, and refuses whom he bans. Waits until he
+    /// has said who is banned already, where he listens; where he does not, all is as without him.
+    pub async fn follow(&self, socket: &Path) {
+        self.desk.bans().follow(socket).await;
     }
 
     /// What makes it read its certificates anew.

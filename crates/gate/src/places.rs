@@ -5,7 +5,7 @@
 //! which takes a handshake; the reserve for them bounds what that costs. The rest are
 //! closed at once, which costs next to nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -54,9 +54,12 @@ impl Places {
     }
 }
 
-/// Counts those that were not served, and says when to report them.
+/// Counts those that were not served, on whichever thread, and says when to report them.
 #[derive(Debug, Default)]
-pub(crate) struct Shed {
+pub(crate) struct Shed(Mutex<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
     refused: u64,
     closed: u64,
     reported: Option<Instant>,
@@ -65,20 +68,24 @@ pub(crate) struct Shed {
 impl Shed {
     /// Counts a connection by its place. Gives how many were told to come again and how
     /// many were closed since the last report, when one is due.
-    pub(crate) fn count(&mut self, place: &Place, now: Instant) -> Option<(u64, u64)> {
-        match place {
-            Place::Served(_) => return None,
-            Place::Refused(_) => self.refused += 1,
-            Place::None => self.closed += 1,
-        }
-        let due = |last| now.saturating_duration_since(last) >= REPORT_EVERY;
-        if !self.reported.is_none_or(due) {
+    pub(crate) fn count(&self, place: &Place, now: Instant) -> Option<(u64, u64)> {
+        if let Place::Served(_) = place {
             return None;
         }
-        let counted = (self.refused, self.closed);
-        *self = Self {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match place {
+            Place::Served(_) => {}
+            Place::Refused(_) => count.refused += 1,
+            Place::None => count.closed += 1,
+        }
+        let due = |last| now.saturating_duration_since(last) >= REPORT_EVERY;
+        if !count.reported.is_none_or(due) {
+            return None;
+        }
+        let counted = (count.refused, count.closed);
+        *count = Count {
             reported: Some(now),
-            ..Self::default()
+            ..Count::default()
         };
         Some(counted)
     }
@@ -109,7 +116,7 @@ mod tests {
     fn no_room_is_reported_once_a_second_with_all_that_were_counted() {
         let (places, none) = (Places::new(1), Place::None);
         let (served, refused) = (places.take(), places.take());
-        let mut shed = Shed::default();
+        let shed = Shed::default();
         let begin = Instant::now();
         let after = |milliseconds| begin + Duration::from_millis(milliseconds);
         assert_eq!(shed.count(&served, begin), None);

@@ -1,34 +1,35 @@
-//! Accepts connections, shakes hands, and serves HTTP/1.1 and HTTP/2 on them.
+//! Serves HTTP/1.1 and HTTP/2 on the connections that are accepted.
 
-use std::convert::Infallible;
+mod accept;
+
 use std::io;
-use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use event::Event;
-use http::header::{self, HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::Request;
+use http::header::UPGRADE;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sandbox::Confined;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bans::Line;
 use crate::desk::{Arrival, Desk};
 use crate::forward::Bots;
 use crate::hosts::Hosts;
-use crate::places::{Place, Places, Shed};
+use crate::places::{Places, Shed};
 use crate::strict::{self, FrameGuard, Guard, Watch, frames};
 use crate::tls::Tls;
 use crate::upgrade::Sockets;
 use crate::workers::Workers;
-use crate::{Config, Edge, admit, ending, handshake, headers};
+use crate::{Config, Edge, admit, ending, handshake};
+use accept::accept;
 
 /// How long to wait after `accept` failed, for instance for want of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,12 +50,6 @@ pub(crate) const STREAMS_TIME: Duration = Duration::from_secs(5);
 /// stop: browsers open some for later and keep others, and what a visitor asks while his
 /// connection is closed is lost. Visitors who come now wait for the next gate.
 const LAST_CALL: Duration = Duration::from_secs(1);
-
-/// How long it may take to tell a visitor that there is no room, from the handshake on.
-const REFUSE_TIME: Duration = Duration::from_secs(2);
-
-/// What a visitor is told to wait when there is no room, in seconds.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// Streams at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
@@ -77,8 +72,7 @@ struct Shared {
     desk: Desk,
     hosts: Hosts,
     sockets: Sockets,
-    /// Connections that are served at once.
-    most: u64,
+    shed: Shed,
     drain: CancellationToken,
     /// Cancelled when streams of events must end.
     over: CancellationToken,
@@ -97,7 +91,7 @@ pub(crate) async fn all(
 ) -> io::Result<()> {
     let over = CancellationToken::new();
     let config = &edge.config;
-    let most = edge.desk.connections();
+    let places = Places::new(edge.desk.connections());
     let shared = Arc::new(Shared {
         tls: edge.tls,
         http1: http1(config),
@@ -108,11 +102,10 @@ pub(crate) async fn all(
         sockets: Sockets::new(&config.limits, &edge.desk, drain.clone()),
         desk: edge.desk,
         hosts: edge.hosts,
-        most: most as u64,
+        shed: Shed::default(),
         drain: drain.clone(),
         over: over.clone(),
     });
-    let places = Places::new(most);
     let under_way = TaskTracker::new();
     let accepting = TaskTracker::new();
     let workers = Workers::start()?;
@@ -170,79 +163,15 @@ fn http2() -> http2::Builder<TokioExecutor> {
     http
 }
 
-async fn accept(
-    listener: TcpListener,
-    places: Places,
-    shared: Arc<Shared>,
-    under_way: TaskTracker,
-) {
-    let mut shed = Shed::default();
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let client = address.ip().to_canonical();
-                let place = places.take();
-                if !matches!(place, Place::Served(_)) {
-                    let (limit, most) = ("connections", shared.most);
-                    event::report(&Event::ConnectionLimit {
-                        client,
-                        limit,
-                        most,
-                    });
-                }
-                if let Some((refused, closed)) = shed.count(&place, Instant::now()) {
-                    tracing::warn!(
-                        "all connections that `connections` allows are open: {refused} more were told to come again and {closed} closed"
-                    );
-                }
-                let shared = Arc::clone(&shared);
-                match place {
-                    Place::Served(place) => under_way.spawn(async move {
-                        connection(stream, client, &shared).await;
-                        drop(place);
-                    }),
-                    Place::Refused(place) => under_way.spawn(async move {
-                        let told = refuse(stream, client, &shared);
-                        // Whoever is too slow to hear it is not told.
-                        let _ = tokio::time::timeout(REFUSE_TIME, told).await;
-                        drop(place);
-                    }),
-                    Place::None => continue,
-                };
-            }
-            Err(error) => {
-                tracing::warn!("a connection could not be accepted; visitors wait: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Finds out whom a connection is from, and shakes hands within `time` each.
-async fn greet(
-    mut stream: TcpStream,
-    address: IpAddr,
-    shared: &Shared,
-    time: Duration,
-) -> Option<(Arrival, TlsStream<TcpStream>)> {
-    let arrival = shared.desk.arrive(&mut stream, address, time).await?;
-    let stream = handshake::shake(&shared.tls, stream, arrival.peer, time).await?;
-    Some((arrival, stream))
-}
-
-async fn connection(stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
-    // What is large and done with soon is in boxes of its own: a connection is held for as long as its visitor likes.
-    let greeted = Box::pin(greet(stream, address, shared, shared.handshake_time));
-    let Some((arrival, stream)) = greeted.await else {
-        return;
-    };
-    let peer = arrival.peer;
+async fn serve(stream: TlsStream<Line>, arrival: &Arrival, shared: &Arc<Shared>) {
+    let (peer, visit) = (arrival.peer, &arrival.visit);
     let (begun, relays) = (CancellationToken::new(), TaskTracker::new());
     let service = |watch: Arc<Watch>| {
         let (begun, relays) = (&begun, &relays);
         service_fn(move |request: Request<Incoming>| {
             begun.cancel();
             let (shared, watch, relays) = (Arc::clone(shared), Arc::clone(&watch), relays.clone());
+            let visit = visit.clone();
             Box::pin(async move {
                 let Shared {
                     tls,
@@ -257,7 +186,7 @@ async fn connection(stream: TcpStream, address: IpAddr, shared: &Arc<Shared>) {
                 let answer = |request, client| {
                     admit::answer(bots, sockets, &relays, serves, &watch, request, client)
                 };
-                let mut response = shared.desk.answer(request, peer, answer).await;
+                let mut response = shared.desk.answer(request, peer, visit, answer).await;
                 if upgrade {
                     watch.upgrade_answered(response.status());
                 }
@@ -336,60 +265,4 @@ async fn silence(begun: &CancellationToken, time: Duration) {
     if tokio::time::timeout(time, begun.cancelled()).await.is_ok() {
         std::future::pending::<()>().await;
     }
-}
-
-/// Tells a visitor that there is no room, in answer to the first request, and closes.
-async fn refuse(stream: TcpStream, address: IpAddr, shared: &Shared) {
-    let greeted = greet(stream, address, shared, REFUSE_TIME).await;
-    let Some((arrival, stream)) = greeted else {
-        return;
-    };
-    let begun = CancellationToken::new();
-    let service = service_fn(|request: Request<Incoming>| {
-        begun.cancel();
-        let response = no_room(request.version());
-        async { Ok::<_, Infallible>(response) }
-    });
-    if handshake::is_http2(&stream) {
-        let (stream, _watch) = FrameGuard::new(stream, arrival.peer);
-        let served = shared.http2.serve_connection(TokioIo::new(stream), service);
-        until_told(served, |served| served.graceful_shutdown(), &begun).await;
-    } else {
-        let (stream, _watch) = Guard::http1(stream, arrival.peer);
-        let served = shared.http1.serve_connection(TokioIo::new(stream), service);
-        until_told(served, |served| served.graceful_shutdown(), &begun).await;
-    }
-}
-
-/// Serves a connection until its visitor heard that there is no room; `end` tells it to end.
-async fn until_told<C>(served: C, end: impl FnOnce(Pin<&mut C>), begun: &CancellationToken)
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut served = pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = last_call(begun, true) => {
-            end(served.as_mut());
-            served.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!("a connection that was refused ended early: {error}");
-    }
-}
-
-fn no_room(version: Version) -> Response<ipc::Body> {
-    let detail = "There are too many visitors at the moment. Please try again.";
-    let mut response = ipc::problem(StatusCode::SERVICE_UNAVAILABLE, detail);
-    headers::to_visitor(response.headers_mut(), false);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, RETRY_SECONDS);
-    if version == Version::HTTP_11 {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }

@@ -1,5 +1,5 @@
 //! What tests and benchmarks need, and no product: a confined thread to serve on, a clock that stands still, folders with
-//! sockets, stand-ins for an AI provider and for a bot, a bot that says again what it hears, and crowds of visitors.
+//! sockets, stand-ins for an AI provider, for a bot and for who decides on bans, a bot that says again what it hears, and crowds of visitors.
 //!
 //! Serving takes a [`sandbox::Confined`], and only confinement makes one. So a test serves as the product does:
 //!
@@ -13,6 +13,7 @@ mod any_authority;
 pub mod backend;
 mod clock;
 mod confined;
+pub mod decider;
 pub mod echo;
 pub mod edge;
 mod folder;

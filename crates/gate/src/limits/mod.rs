@@ -9,7 +9,6 @@
 pub(crate) mod answer;
 mod bucket;
 mod decide;
-mod key;
 mod open;
 mod settings;
 mod table;
@@ -18,7 +17,7 @@ pub use settings::Settings;
 
 pub(crate) use bucket::{Moment, Quota, Wait, seconds};
 pub(crate) use decide::{Class, Decision, Limit, Standing};
-pub(crate) use key::ClientKey;
+pub(crate) use event::ClientKey;
 pub(crate) use open::Place;
 
 use std::net::IpAddr;

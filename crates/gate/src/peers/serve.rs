@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use event::Event;
 use http::header::HeaderValue;
@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use super::DRAINS;
 use super::line::STREAMS_MAX;
 use crate::forward::Bots;
+use crate::places::{Place, Shed};
 use crate::serve::{ACCEPT_PAUSE, DRAIN_TIME, STREAMS_TIME};
 use crate::{ending, strict};
 
@@ -146,18 +147,18 @@ async fn closed(listener: &TcpListener) {
 }
 
 async fn accept(listener: &TcpListener, shared: &Arc<Shared>, under_way: &TaskTracker) {
-    let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let (handshakes, shed) = (Arc::new(Semaphore::new(HANDSHAKES)), Shed::default());
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
                 let client = address.ip().to_canonical();
                 let Ok(place) = Arc::clone(&handshakes).try_acquire_owned() else {
-                    let (limit, most) = ("handshakes of appliances", HANDSHAKES as u64);
-                    event::report(&Event::ConnectionLimit {
-                        client,
-                        limit,
-                        most,
-                    });
+                    // That others fill all places is no fault of this one.
+                    if let Some((_, closed)) = shed.count(&Place::None, Instant::now()) {
+                        tracing::warn!(
+                            "{HANDSHAKES} appliances, or others, shake hands: {closed} more were closed"
+                        );
+                    }
                     continue;
                 };
                 let shared = Arc::clone(shared);

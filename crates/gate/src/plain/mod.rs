@@ -1,33 +1,36 @@
 //! The port that is not encrypted: it answers authorities' challenges (HTTP-01, RFC 8555)
 //! and leads everybody else to HTTPS.
 
+mod answer;
 mod decide;
 
 use std::convert::Infallible;
-use std::io::{self, Read as _};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use event::Event;
-use http::header::{self, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use sandbox::Confined;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bans::{self, Bans, Line, Visit};
 use crate::client::{Proxies, receive};
 use crate::config;
+use crate::desk::Desk;
+use crate::honeypots::Honeypots;
+use crate::places::{Place, Shed};
 use crate::tls::Tls;
-use decide::{Answer, Asked, Token, decide};
 
 /// Connections at once, beyond which they are closed. They end after one answer.
 const CONNECTIONS_MAX: usize = 256;
@@ -41,9 +44,6 @@ const HEAD_BYTES: usize = 8 * 1024;
 /// Most headers of a request.
 const HEADERS_MAX: usize = 64;
 
-/// Longest answer to a challenge in bytes: a token, a dot and a digest (RFC 8555, section 8.1).
-const AUTHORIZATION_BYTES: u64 = 512;
-
 /// Below the folder of challenges.
 const FOLDER: &str = "http";
 
@@ -55,17 +55,23 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Plain {
     tls: Arc<Tls>,
     proxies: Arc<Proxies>,
+    bans: Arc<Bans>,
+    honeypots: Arc<Honeypots>,
+    shed: Arc<Shed>,
     port: String,
     challenges: Option<PathBuf>,
 }
 
 impl Plain {
-    pub(crate) fn new(tls: Arc<Tls>, proxies: Arc<Proxies>, config: &config::Http) -> Self {
+    pub(crate) fn new(tls: Arc<Tls>, desk: &Desk, config: &config::Http) -> Self {
         let challenges = tls.sources().challenge_folder();
         Self {
             challenges: challenges.map(|folder| folder.join(FOLDER)),
             port: config.shown_port(),
-            proxies,
+            proxies: desk.proxies(),
+            bans: Arc::clone(desk.bans()),
+            honeypots: desk.honeypots(),
+            shed: Arc::default(),
             tls,
         }
     }
@@ -106,12 +112,16 @@ async fn accept(
                 continue;
             }
         };
+        if shared.bans.refuses(address.ip()) {
+            continue;
+        }
         let Ok(place) = Arc::clone(places).try_acquire_owned() else {
-            event::report(&Event::ConnectionLimit {
-                client: address.ip().to_canonical(),
-                limit: "connections that are not encrypted",
-                most: CONNECTIONS_MAX as u64,
-            });
+            // That others fill all places is no fault of this one: no event says so.
+            if let Some((_, closed)) = shared.shed.count(&Place::None, Instant::now()) {
+                tracing::warn!(
+                    "all {CONNECTIONS_MAX} connections that are not encrypted are open: {closed} more were closed"
+                );
+            }
             continue;
         };
         let shared = Arc::clone(shared);
@@ -119,8 +129,20 @@ async fn accept(
             let (proxies, client) = (&shared.proxies, address.ip().to_canonical());
             let mut stream = stream;
             let known = receive::peer(proxies, &mut stream, client, CONNECTION_TIME);
-            if known.await.is_some() {
-                connection(stream, shared).await;
+            let Some(peer) = known.await else { return };
+            // A proxy stands for many.
+            if proxies.trusts(peer) {
+                let line = Line::new(stream, None);
+                return connection(line, Arc::clone(&shared), peer, None).await;
+            }
+            let Some(visit) = shared.bans.admit(peer).map(Arc::new) else {
+                return;
+            };
+            let line = Line::new(stream, Some(&visit));
+            tokio::select! {
+                biased;
+                () = visit.banned() => {}
+                () = connection(line, Arc::clone(&shared), peer, Some(Arc::clone(&visit))) => {}
             }
         };
         under_way.spawn(async move {
@@ -132,10 +154,10 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Plain>) {
+async fn connection(stream: Line, shared: Arc<Plain>, peer: IpAddr, visit: Option<Arc<Visit>>) {
     let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&shared, &request).await) }
+        let (shared, visit) = (Arc::clone(&shared), visit.clone());
+        async move { Ok::<_, Infallible>(request_of(&shared, peer, visit, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -149,113 +171,25 @@ async fn connection(stream: TcpStream, shared: Arc<Plain>) {
     }
 }
 
-async fn answer(shared: &Plain, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let asked = Asked {
-        version: request.version(),
-        method: request.method(),
-        authority: authority(request),
-        path: request.uri().path(),
-        query: request.uri().query(),
-        has_body: !request.body().is_end_stream(),
-    };
-    match decide(&asked, &shared.port, |host| shared.tls.covers(host)) {
-        Answer::Challenge(token) => challenge(shared, token).await,
-        Answer::Elsewhere(there) => {
-            let mut response = said(StatusCode::PERMANENT_REDIRECT, "");
-            match HeaderValue::from_str(&there) {
-                Ok(there) => {
-                    response.headers_mut().insert(header::LOCATION, there);
-                    response
-                }
-                Err(_) => said(StatusCode::BAD_REQUEST, "The address cannot be read.\n"),
-            }
-        }
-        Answer::NotFound => said(StatusCode::NOT_FOUND, "There is nothing here.\n"),
-        Answer::Misdirected => said(
-            StatusCode::MISDIRECTED_REQUEST,
-            "There is no such host here.\n",
-        ),
-        Answer::Method => {
-            let mut response = said(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "This method is not taken here.\n",
-            );
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            response.headers_mut().insert(header::ALLOW, allowed);
-            response
-        }
-        Answer::Body => said(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "Nothing is taken here; ask by HTTPS.\n",
-        ),
-        Answer::Malformed => said(StatusCode::BAD_REQUEST, "The request cannot be read.\n"),
-        Answer::Version => said(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "Ask by HTTP/1.1.\n"),
+/// Answers one request of a connection from `peer`, whose visit it is unless he is a proxy.
+async fn request_of(
+    shared: &Plain,
+    peer: IpAddr,
+    visit: Option<Arc<Visit>>,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let client = shared.proxies.client(peer, request.headers());
+    let path = request.uri().path();
+    if shared.honeypots.holds(path) {
+        // Any page could have led a browser here, which does not say so where nothing is encrypted.
+        event::report(&Event::HoneypotLinked { client, path });
     }
-}
-
-/// The one host that a request is for: its address's goes before its header's (RFC 9112,
-/// section 3.2.2).
-fn authority(request: &Request<Incoming>) -> Option<&str> {
-    let mut named = request.headers().get_all(header::HOST).iter();
-    let header = match (named.next(), named.next()) {
-        (Some(host), None) => host.to_str().ok()?,
-        _ => return None,
-    };
-    let uri = request.uri().authority().map(http::uri::Authority::as_str);
-    Some(uri.unwrap_or(header))
-}
-
-async fn challenge(shared: &Plain, token: Token<'_>) -> Response<Full<Bytes>> {
-    let absent = || said(StatusCode::NOT_FOUND, "There is no such challenge.\n");
-    let Some(folder) = &shared.challenges else {
-        return absent();
-    };
-    let path = folder.join(token.as_str());
-    let read = tokio::task::spawn_blocking(move || {
-        let mut text = Vec::new();
-        let file = std::fs::File::open(path)?;
-        file.take(AUTHORIZATION_BYTES).read_to_end(&mut text)?;
-        Ok::<_, io::Error>(text)
-    });
-    match read.await {
-        Ok(Ok(text)) => {
-            tracing::info!("an authority's challenge is answered");
-            let mut response = Response::new(Full::from(text));
-            let media_type = HeaderValue::from_static("application/octet-stream");
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, media_type);
-            sealed(response)
+    event::judged(client).await;
+    if shared.bans.refuses(client) {
+        if let Some(visit) = visit.filter(|_| client == peer.to_canonical()) {
+            visit.gone().await;
         }
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => absent(),
-        Ok(Err(error)) => {
-            tracing::warn!(
-                "an authority's challenge is not answered, so there will be no certificate: {error}"
-            );
-            absent()
-        }
-        Err(error) => {
-            tracing::warn!("an authority's challenge is not answered: {error}");
-            absent()
-        }
+        return answer::said(StatusCode::FORBIDDEN, bans::REFUSAL);
     }
-}
-
-fn said(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, media_type);
-    sealed(response)
-}
-
-/// Nothing that was read where anybody could change it is to be kept or guessed at.
-fn sealed(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
-    let headers = response.headers_mut();
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    answer::answer(shared, &request).await
 }

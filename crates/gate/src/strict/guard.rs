@@ -13,10 +13,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_util::io::poll_read_buf;
 
+use super::held::Held;
 use super::linger::Linger;
 use super::{HEAD_BYTES, Reason, Scanner, Watch};
 
@@ -37,9 +36,7 @@ pub struct Guard<S> {
     scanner: Scanner,
     watch: Arc<Watch>,
     /// What was read and did not pass yet.
-    held: BytesMut,
-    /// How much at the beginning of `held` may pass, in bytes.
-    ready: usize,
+    held: Held,
     refused: Option<Refused>,
     linger: Linger,
 }
@@ -53,8 +50,7 @@ impl<S> Guard<S> {
             client,
             scanner: Scanner::new(),
             watch: Arc::clone(&watch),
-            held: BytesMut::new(),
-            ready: 0,
+            held: Held::default(),
             refused: None,
             linger: Linger::default(),
         };
@@ -63,10 +59,10 @@ impl<S> Guard<S> {
 
     /// Shows the scanner what is held, of which nothing may pass yet.
     fn scan_held(&mut self) {
-        let scan = self.scanner.scan(&self.held, &mut ());
-        self.ready = scan.taken;
+        let scan = self.scanner.scan(self.held.behind(), &mut ());
+        self.held.release(scan.taken);
         if let Some(reason) = scan.refused {
-            self.held.truncate(scan.taken);
+            self.held.cut();
             self.refuse(reason);
         }
     }
@@ -79,20 +75,7 @@ impl<S> Guard<S> {
         } else {
             self.watch.refuse_head(reason);
             self.refused = Some(Refused::Head);
-            self.held.extend_from_slice(IN_PLACE);
-            self.ready = self.held.len();
-        }
-    }
-
-    /// Hands over what may pass.
-    fn pass(&mut self, buf: &mut ReadBuf<'_>) {
-        let bytes = self.ready.min(buf.remaining());
-        buf.put_slice(&self.held[..bytes]);
-        self.held.advance(bytes);
-        self.ready -= bytes;
-        if self.held.is_empty() {
-            // An idle connection keeps no memory for this.
-            self.held = BytesMut::new();
+            self.held.put(IN_PLACE);
         }
     }
 }
@@ -100,7 +83,7 @@ impl<S> Guard<S> {
 impl<S: AsyncRead + Unpin> Guard<S> {
     /// Reads more behind what is held, and shows the scanner all of it. Whether the client has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let read = ready!(poll_read_buf(Pin::new(&mut self.inner), cx, &mut self.held))?;
+        let read = ready!(self.held.poll_read(&mut self.inner, cx))?;
         if read > 0 {
             self.scan_held();
         }
@@ -121,7 +104,7 @@ impl<S: AsyncRead + Unpin> Guard<S> {
         }
         let scan = self.scanner.scan(fresh, &mut ());
         if scan.refused.is_none() {
-            self.held.extend_from_slice(&fresh[scan.taken..]);
+            self.held.hold(&fresh[scan.taken..]);
         }
         buf.set_filled(before + scan.taken);
         if let Some(reason) = scan.refused {
@@ -140,8 +123,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
         let this = self.get_mut();
         let before = buf.filled().len();
         loop {
-            if this.ready > 0 {
-                this.pass(buf);
+            if this.held.is_ready() {
+                this.held.pass(buf);
                 return Poll::Ready(Ok(()));
             }
             match this.refused {
@@ -155,7 +138,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guard<S> {
             }
             if this.scanner.is_finished() {
                 // Behind the last request.
-                this.held = BytesMut::new();
+                this.held.cut();
                 return this.linger.poll_discard(&mut this.inner, cx);
             }
             if this.scanner.is_waiting() {

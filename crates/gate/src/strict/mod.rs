@@ -12,6 +12,7 @@ mod field;
 pub mod frames;
 mod guard;
 mod head;
+mod held;
 pub mod http2;
 mod linger;
 mod octet;

@@ -7,6 +7,7 @@
 mod asked;
 mod cause;
 pub mod frames;
+mod heard;
 mod own;
 mod relay;
 mod rules;
@@ -33,13 +34,25 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Handed;
+use crate::bans::Visit;
 use crate::desk::Desk;
 use crate::forward::Bots;
 use crate::headers;
 use crate::limits::{Limits, Settings, answer, seconds};
 use asked::{WEBSOCKET, Wrong};
 use cause::Cause;
+use heard::Heard;
 use rules::Rules;
+
+/// Whether a request may open a WebSocket, in HTTP/1.1 or in HTTP/2. Others, such as a browser's question whether it may,
+/// go to the bot. Over HTTP/1.1 an upgrade may be left aside, and elsewhere is (RFC 9110, section 7.8); a CONNECT may not.
+pub(crate) fn may_open(request: &http::request::Parts) -> bool {
+    match request.method {
+        Method::CONNECT => true,
+        Method::GET => place(request.uri.path()).is_some(),
+        _ => false,
+    }
+}
 
 /// Bytes of a key (section 4.1).
 const KEY_BYTES: usize = 16;
@@ -76,7 +89,8 @@ impl Sockets {
         client: IpAddr,
     ) -> Response<Body> {
         let upgrade = hyper::upgrade::on(&mut request);
-        let (parts, _body) = request.into_parts();
+        let (mut parts, _body) = request.into_parts();
+        let visit = parts.extensions.remove::<Arc<Visit>>();
         let named = headers::is_domain(&parts);
         let refuse = |wrong: Wrong| {
             let reason = &wrong.to_string();
@@ -158,8 +172,19 @@ impl Sockets {
             };
             let message = || limits.message(client, &bot);
             let tell = |cause| report(cause, client, &bot);
-            let io = TokioIo::new(upgraded);
-            let ended = relay::relay(io, bytes, &rules, message, tell, &stop).await;
+            let io = Heard::of(TokioIo::new(upgraded), client);
+            let relayed = relay::relay(io, bytes, &rules, message, tell, &stop);
+            let banned = async {
+                match &visit {
+                    Some(visit) => visit.banned().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ended = tokio::select! {
+                biased;
+                () = banned => return tracing::debug!("the WebSocket of a client who was banned was closed"),
+                ended = relayed => ended,
+            };
             if ended.lingered && matches!(ended.cause, None | Some(Cause::Idle | Cause::Restart)) {
                 let phase = "closing a WebSocket";
                 event::report(&Event::SlowClient { client, phase });

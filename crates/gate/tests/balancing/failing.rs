@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 
 use super::bot::{Bot, Trouble};
-use super::stage::{Visitor, path, started, until, with_gate};
+use super::stage::{Stand, Visitor, path, started, until, with_gate};
 
 /// Begins conversations until each of two instances has one.
 async fn one_each(visitor: &Visitor, bots: [&Bot; 2]) -> [String; 2] {
@@ -184,39 +184,61 @@ fn nothing_that_may_have_been_done_is_done_again() {
     });
 }
 
+/// As many visitors as fill the 32 MiB that are kept with the longest of requests, each of which has sent so many bytes of it.
+async fn with_promises<R>(stand: &Stand, sent: usize, then: impl AsyncFnOnce() -> R) -> R {
+    let (most, each) = (512, 64 * 1024);
+    let mut visitors = Vec::new();
+    // No more streams than this are open on one connection.
+    for _ in 0..most / 64 {
+        visitors.push(stand.visitor().await);
+    }
+    let mut promised = FuturesUnordered::new();
+    for visitor in visitors
+        .iter()
+        .flat_map(|visitor| std::iter::repeat_n(visitor, 64))
+    {
+        promised.push(visitor.promise("/b/shop/v1/conversations", each, sent));
+    }
+    // None of them is answered while its body may come.
+    let answered = tokio::time::timeout(Duration::from_secs(2), promised.next()).await;
+    assert!(answered.is_err(), "{answered:?}");
+    then().await
+}
+
 #[test]
 fn what_is_kept_of_requests_has_a_bound() {
     with_gate(async |stand, visitor| {
         let _bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
-        // 32 MiB are kept: so many of the longest.
-        let (most, each) = (512, 64 * 1024);
-        let mut visitors = Vec::new();
-        // No more streams than this are open on one connection.
-        for _ in 0..most / 64 {
-            visitors.push(stand.visitor().await);
-        }
-        let mut promised = FuturesUnordered::new();
-        for visitor in visitors
-            .iter()
-            .flat_map(|visitor| std::iter::repeat_n(visitor, 64))
-        {
-            promised.push(visitor.promise("/b/shop/v1/conversations", each));
-        }
-        // None of them is answered while its body may come.
-        let answered = tokio::time::timeout(Duration::from_secs(2), promised.next()).await;
-        assert!(answered.is_err(), "{answered:?}");
-        let said = visitor
-            .ask(Method::POST, "/b/shop/v1/conversations", "{}")
-            .await;
-        assert_eq!(said.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert!(said.retry_after.is_some());
-        assert_eq!(visitor.get("/b/shop/v1/bot").await.status, StatusCode::OK);
-        drop(promised);
+        with_promises(&stand, 64 * 1024 - 1, async || {
+            let said = visitor
+                .ask(Method::POST, "/b/shop/v1/conversations", "{}")
+                .await;
+            assert_eq!(said.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(said.retry_after.is_some());
+            assert_eq!(visitor.get("/b/shop/v1/bot").await.status, StatusCode::OK);
+        })
+        .await;
         until("there is room again", async || {
             let said = visitor
                 .ask(Method::POST, "/b/shop/v1/conversations", "{}")
                 .await;
             said.status == StatusCode::CREATED
+        })
+        .await;
+    });
+}
+
+#[test]
+fn what_is_only_announced_keeps_nobody_out() {
+    with_gate(async |stand, visitor| {
+        let _bots = started(&stand, &visitor, ["shop", "shop.2"]).await;
+        with_promises(&stand, 1, async || {
+            for _ in 0..20 {
+                let said = visitor
+                    .ask(Method::POST, "/b/shop/v1/conversations", "{}")
+                    .await;
+                assert_eq!(said.status, StatusCode::CREATED);
+            }
         })
         .await;
     });

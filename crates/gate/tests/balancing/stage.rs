@@ -84,9 +84,10 @@ impl Visitor {
         send.send_request(ask(method, path, body)).await.unwrap()
     }
 
-    /// The answer's status to a question whose body was announced and never comes.
-    pub(crate) async fn promise(&self, path: &str, bytes: usize) -> StatusCode {
-        let (_never, body) = ipc::stream(1);
+    /// The answer's status to a question of whose announced body only so much comes.
+    pub(crate) async fn promise(&self, path: &str, bytes: usize, sent: usize) -> StatusCode {
+        let (mut held, body) = ipc::stream(1);
+        held.send(vec![b' '; sent]).await.unwrap();
         let mut request = ask(Method::POST, path, "").map(|_| body);
         let headers = request.headers_mut();
         headers.insert("content-length", bytes.to_string().parse().unwrap());

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, SupportedProtocolVersion};
 use sandbox::{Confined, Plan};
 use secret::Credentials;
+use testkit::decider::{Bound, Decider};
 use testkit::{Folder, Record, Records, confined_with};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -32,6 +34,8 @@ const TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 /// The gate as a visitor sees it.
 pub(crate) struct Stand {
     pub(crate) address: SocketAddr,
+    /// Where the gate tells of security events.
+    pub(crate) events: PathBuf,
     certificate: CertificateDer<'static>,
     records: Records,
     /// Tells the gate to stop, and not its bot.
@@ -78,6 +82,27 @@ impl Stand {
         alpn: &[u8],
         first: &[u8],
     ) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.address).await?;
+        self.shake_by(versions, stream, alpn, first).await
+    }
+
+    /// The same on a connection that is there.
+    pub(crate) async fn shake(
+        &self,
+        stream: TcpStream,
+        alpn: &[u8],
+        first: &[u8],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        self.shake_by(TLS13, stream, alpn, first).await
+    }
+
+    async fn shake_by(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        mut stream: TcpStream,
+        alpn: &[u8],
+        first: &[u8],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -87,7 +112,6 @@ impl Stand {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![alpn.to_vec()];
-        let mut stream = TcpStream::connect(self.address).await?;
         stream.write_all(first).await?;
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config))
@@ -117,6 +141,34 @@ where
     T: FnOnce(Stand) -> TF,
     TF: Future<Output = ()>,
 {
+    run(settings, bot, false, async |stand, _nobody| {
+        test(stand).await;
+    });
+}
+
+/// The same, and somebody who decides on bans from the start.
+pub(crate) fn with_guarded_gate<B, BF, T, TF>(settings: &str, bot: B, test: T)
+where
+    B: Fn(ipc::Peer, ipc::Request) -> BF + Clone + Send + Sync + 'static,
+    BF: Future<Output = ipc::Response> + Send + 'static,
+    T: FnOnce(Stand, Decider) -> TF,
+    TF: Future<Output = ()>,
+{
+    run(settings, bot, true, async |stand, bound| {
+        let decider = bound.unwrap().decide();
+        test(stand, decider).await;
+    });
+}
+
+fn run<B, BF>(
+    settings: &str,
+    bot: B,
+    is_guarded: bool,
+    test: impl AsyncFnOnce(Stand, Option<Bound>),
+) where
+    B: Fn(ipc::Peer, ipc::Request) -> BF + Clone + Send + Sync + 'static,
+    BF: Future<Output = ipc::Response> + Send + 'static,
+{
     let config: Config = daemon::parse(settings).unwrap();
     config.check().unwrap();
     let folder = Folder::new();
@@ -128,30 +180,34 @@ where
     back.set_nonblocking(true).unwrap();
     let stand = Stand {
         address,
+        events: folder.path().join("events.sock"),
         certificate: made.cert.der().clone(),
         records: Records::install(),
         stop: CancellationToken::new(),
     };
     let stop = stand.stop.clone();
     let folder = folder.path();
-    let plan = Plan::new().read(folder).connect(folder);
+    let events = folder.join("events.sock");
+    let bound = is_guarded.then(|| Decider::bind(&events));
+    let plan = Plan::new().read(folder).connect_packets(folder);
     let serve = async |confined: Confined, drain: CancellationToken| {
         let credentials = Credentials::in_directory(folder);
         let edge = Edge::new(&credentials, folder, config).unwrap();
+        edge.follow(&events).await;
         let listeners = vec![TcpListener::from_std(front).unwrap()];
         let back = UnixListener::from_std(back).unwrap();
         let limits = ipc::Limits::default();
         let end = stop.clone();
         let stopping = drain.run_until_cancelled(stop.cancelled());
         let edge = edge.serve(&confined, listeners, end.clone());
-        let bot = ipc::serve(&confined, back, limits, drain.clone(), bot);
+        let bot = ipc::serve_streams(&confined, back, limits, drain.clone(), bot);
         let stopping = async {
             stopping.await;
             end.cancel();
         };
         tokio::join!(edge, bot, stopping).0.unwrap();
     };
-    beside(&plan, serve, async || test(stand).await);
+    beside(&plan, serve, async || test(stand, bound).await);
 }
 
 /// Runs `serve` on a thread that is confined to `plan`, and `test` beside it, unconfined; when `test` is done, `serve` is

@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
-use tokio_util::io::poll_read_buf;
 
 use super::head::{GOAWAY, PRIORITY, SETTINGS};
 use super::{Fault, Frames, Next, Sent, ended_with};
 use crate::strict::Watch;
+use crate::strict::held::Held;
 use crate::strict::linger::Linger;
 
 /// What h2 reads in place of a frame that ends the connection: settings of a stream, which there are none of.
@@ -46,9 +45,7 @@ pub struct FrameGuard<S> {
     frames: Frames,
     sent: Sent,
     /// What was read and did not pass yet.
-    held: BytesMut,
-    /// How much at the beginning of `held` may pass, in bytes.
-    ready: usize,
+    held: Held,
     leaving: Leaving,
     /// Why the connection ends.
     fault: Option<Fault>,
@@ -65,8 +62,7 @@ impl<S> FrameGuard<S> {
             client,
             frames: Frames::default(),
             sent: Sent::default(),
-            held: BytesMut::new(),
-            ready: 0,
+            held: Held::default(),
             leaving: Leaving::No,
             fault: None,
             is_failed: false,
@@ -83,8 +79,8 @@ impl<S> FrameGuard<S> {
     /// Reads on in what is held, of which the part that is ready was read, until more is needed.
     fn scan_held(&mut self) {
         while self.fault.is_none() {
-            let scan = self.frames.scan(&self.held[self.ready..]);
-            self.ready += scan.pass;
+            let scan = self.frames.scan(self.held.behind());
+            self.held.release(scan.pass);
             if !self.follow(scan.next) {
                 break;
             }
@@ -96,9 +92,7 @@ impl<S> FrameGuard<S> {
         match next {
             Next::More => return false,
             Next::Drop(bytes) => {
-                let mut behind = self.held.split_off(self.ready);
-                behind.advance(bytes);
-                self.held.unsplit(behind);
+                self.held.skip(bytes);
                 if matches!(self.leaving, Leaving::No) {
                     self.leaving = Leaving::Soon(Box::pin(tokio::time::sleep(AWAY_TIME)));
                 }
@@ -107,36 +101,17 @@ impl<S> FrameGuard<S> {
                 self.report(Fault::TrailerPseudoHeader.name());
                 let [s0, s1, s2, s3] = stream.to_be_bytes();
                 // A stream that depends on itself ends with just this error (RFC 7540, section 5.3.1).
-                self.put(&[0, 0, 5, PRIORITY, 0, s0, s1, s2, s3, s0, s1, s2, s3, 0]);
+                self.held
+                    .put(&[0, 0, 5, PRIORITY, 0, s0, s1, s2, s3, s0, s1, s2, s3, 0]);
             }
             Next::End(fault) => {
                 self.report(fault.name());
                 self.fault = Some(fault);
-                self.held.truncate(self.ready);
-                self.put(&IN_PLACE);
+                self.held.cut();
+                self.held.put(&IN_PLACE);
             }
         }
         true
-    }
-
-    /// Puts a frame behind what is ready.
-    fn put(&mut self, frame: &[u8]) {
-        let behind = self.held.split_off(self.ready);
-        self.held.extend_from_slice(frame);
-        self.ready = self.held.len();
-        self.held.unsplit(behind);
-    }
-
-    /// Hands over what may pass.
-    fn pass(&mut self, buf: &mut ReadBuf<'_>) {
-        let bytes = self.ready.min(buf.remaining());
-        buf.put_slice(&self.held[..bytes]);
-        self.held.advance(bytes);
-        self.ready -= bytes;
-        if self.held.is_empty() {
-            // An idle connection keeps no memory for this.
-            self.held = BytesMut::new();
-        }
     }
 
     /// Tells h2 that the client goes away, once it is time and between two frames.
@@ -146,7 +121,7 @@ impl<S> FrameGuard<S> {
             && timer.as_mut().poll(cx).is_ready()
         {
             self.leaving = Leaving::Told;
-            self.put(&AWAY);
+            self.held.put(&AWAY);
         }
     }
 
@@ -168,7 +143,7 @@ impl<S> FrameGuard<S> {
 impl<S: AsyncRead + Unpin> FrameGuard<S> {
     /// Reads more behind what is held. Whether the client has ended.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let read = ready!(poll_read_buf(Pin::new(&mut self.inner), cx, &mut self.held))?;
+        let read = ready!(self.held.poll_read(&mut self.inner, cx))?;
         self.scan_held();
         Poll::Ready(Ok(read == 0))
     }
@@ -187,7 +162,7 @@ impl<S: AsyncRead + Unpin> FrameGuard<S> {
         }
         let scan = self.frames.scan(fresh);
         if scan.pass < fresh.len() || scan.next != Next::More {
-            self.held.extend_from_slice(&fresh[scan.pass..]);
+            self.held.hold(&fresh[scan.pass..]);
             buf.set_filled(before + scan.pass);
             if self.follow(scan.next) {
                 self.scan_held();
@@ -207,8 +182,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameGuard<S> {
         let before = buf.filled().len();
         loop {
             this.poll_leaving(cx);
-            if this.ready > 0 {
-                this.pass(buf);
+            if this.held.is_ready() {
+                this.held.pass(buf);
                 return Poll::Ready(Ok(()));
             }
             if this.fault.is_some() {

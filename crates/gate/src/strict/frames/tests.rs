@@ -85,6 +85,11 @@ pub(super) fn wrong() -> Vec<(Vec<Vec<u8>>, Fault)> {
             Fault::Compression,
             &[frame(1, 1, 1, &[0x82, 0x40]), frame(9, 4, 1, &[])],
         ),
+        // A size behind a field, which h2 takes there.
+        wrong(
+            Fault::Compression,
+            &[frame(1, 1, 1, &[0x82]), frame(9, 4, 1, &[0x20])],
+        ),
         wrong(
             Fault::Compression,
             &[frame(1, 1, 1, &[0x40]), frame(9, 4, 1, b"\x01a")],

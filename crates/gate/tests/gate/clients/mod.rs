@@ -5,4 +5,5 @@ mod bot;
 mod limits;
 mod proxies;
 
+pub(crate) use bot::{ask, ask1};
 pub(crate) use proxies::PROXY;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use event::wire::Ban;
+use testkit::decider::Decider;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -39,6 +41,56 @@ fn a_trusted_proxy_speaks_its_protocol_here_too_and_nobody_else_does() {
             assert_eq!(said(&gate, refused).await, "", "{trusted}");
         });
     }
+}
+
+#[test]
+fn who_is_banned_is_not_answered_here_either() {
+    let mut stage = Stage::new();
+    stage.is_guarded = true;
+    let bound = Decider::bind(&stage.folder.path().join("events.sock"));
+    stage.run(async |gate| {
+        let decider = bound.decide();
+        let prefix = "127.0.0.1/32".parse().unwrap();
+        let left_s = Some(600);
+        decider.judge(move |_| Some(Ban { prefix, left_s }));
+        let answer = get(&gate, "/b/shop/", "localhost").await;
+        assert!(answer.starts_with("http/1.1 308 "), "{answer}");
+        assert_eq!(get(&gate, "//WP-login.php", "localhost").await, "");
+        // Nothing says whether a page led a browser here.
+        assert_eq!(decider.told()[0].name, "honeypot-linked");
+        assert_eq!(get(&gate, "/b/shop/", "localhost").await, "");
+    });
+}
+
+#[test]
+fn one_whom_a_proxy_names_in_a_header_is_refused_and_others_are_not() {
+    let mut stage = Stage::new();
+    stage.settings =
+        "[proxies]\nnetworks = ['127.0.0.0/8']\nheader = 'x-forwarded-for'\n".to_owned();
+    stage.is_guarded = true;
+    let bound = Decider::bind(&stage.folder.path().join("events.sock"));
+    stage.run(async |gate| {
+        let decider = bound.decide();
+        let prefix = "198.51.100.1/32".parse().unwrap();
+        let left_s = Some(600);
+        decider.judge(move |_| Some(Ban { prefix, left_s }));
+        let get = async |path: &str, client: &str| {
+            let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
+            said(&gate, format!("{head}X-Forwarded-For: {client}\r\n\r\n")).await
+        };
+        let (bad, good) = ("198.51.100.1", "198.51.100.2");
+        assert!(get("/", bad).await.starts_with("http/1.1 308 "));
+        assert!(get("/.env", bad).await.starts_with("http/1.1 403 "));
+        let [told] = decider.told().try_into().unwrap();
+        assert_eq!(told.client, Some(bad.parse().unwrap()));
+        assert!(get("/", bad).await.starts_with("http/1.1 403 "));
+        assert!(get("/", good).await.starts_with("http/1.1 308 "));
+        // A proxy stands for many.
+        decider.ban("127.0.0.0/8".parse().unwrap(), None);
+        decider.ban("198.51.100.3/32".parse().unwrap(), None);
+        while get("/", "198.51.100.3").await.starts_with("http/1.1 308 ") {}
+        assert!(get("/", good).await.starts_with("http/1.1 308 "));
+    });
 }
 
 #[test]
@@ -168,8 +220,11 @@ fn bodies_old_versions_and_more_than_one_request_are_refused() {
 #[test]
 fn silent_connections_are_closed_soon_and_too_many_at_once() {
     const MOST: usize = 256;
-    let stage = Stage::new();
+    let mut stage = Stage::new();
+    stage.is_guarded = true;
+    let bound = Decider::bind(&stage.folder.path().join("events.sock"));
     stage.run(async |gate| {
+        let decider = bound.decide();
         let begun = Instant::now();
         let mut held = Vec::new();
         for _ in 0..MOST {
@@ -182,6 +237,8 @@ fn silent_connections_are_closed_soon_and_too_many_at_once() {
             begun.elapsed() < Duration::from_secs(4),
             "it waited for the others"
         );
+        // That others had taken all places is no fault of his.
+        assert!(decider.told().is_empty());
         for mut stream in held {
             assert!(matches!(stream.read(&mut [0]).await, Ok(0) | Err(_)));
         }

@@ -71,6 +71,8 @@ pub(crate) struct Stage {
     pub(crate) authority: Authority,
     pub(crate) folder: Folder,
     pub(crate) settings: String,
+    /// Whether it is to follow who decides on bans, at `events.sock` in the folder.
+    pub(crate) is_guarded: bool,
 }
 
 impl Stage {
@@ -91,6 +93,7 @@ impl Stage {
             authority: Authority::new(),
             folder,
             settings: String::new(),
+            is_guarded: false,
         };
         stage.certify("local", &["localhost", "127.0.0.1"]);
         stage
@@ -124,7 +127,7 @@ impl Stage {
     fn plan(&self) -> Plan {
         Plan::new()
             .read(self.folder.path())
-            .connect(self.folder.path())
+            .connect_packets(self.folder.path())
     }
 
     /// Runs the gate, and `test` beside it, unconfined, as its visitors.
@@ -153,7 +156,7 @@ impl Stage {
             let limits = ipc::Limits::default();
             tokio::join!(
                 self.serve(&confined, front, plain, reloads, restarts, end.clone()),
-                ipc::serve(&confined, back, limits, end.clone(), bot),
+                ipc::serve_streams(&confined, back, limits, end.clone(), bot),
             );
         };
         beside(&self.plan(), serve, async || test(gate).await);
@@ -173,6 +176,9 @@ impl Stage {
         let mut told = None::<oneshot::Sender<()>>;
         loop {
             let edge = self.edge();
+            if self.is_guarded {
+                edge.follow(&self.folder.path().join("events.sock")).await;
+            }
             let listen = |listener: &std::net::TcpListener| {
                 vec![TcpListener::from_std(listener.try_clone().unwrap()).unwrap()]
             };

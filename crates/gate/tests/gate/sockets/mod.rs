@@ -5,3 +5,6 @@ mod ends;
 mod handshake;
 mod limits;
 mod visit;
+
+pub(crate) use bot::bot;
+pub(crate) use visit::{SOCKET, extended_connect, over_http2, text};

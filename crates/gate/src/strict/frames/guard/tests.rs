@@ -8,6 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use proptest::prelude::*;
 
 use super::super::client::frame;
+use super::super::head::RST_STREAM;
 use super::super::model;
 use super::super::tests::{PREFACE, wrong};
 use super::*;
@@ -226,17 +227,21 @@ proptest! {
     }
 
     #[test]
-    fn h2_cannot_decode_what_is_said_to_be_undecodable(
+    fn h2_does_not_serve_what_is_said_to_be_undecodable(
         block in prop::collection::vec(prop_oneof![any::<u8>(), 0..4_u8, 0x40..0x44_u8, 0x80..0xc0_u8], 0..20),
         cut in 0..20_usize,
     ) {
         let (first, second) = block.split_at(cut.min(block.len()));
+        // A new size of the table behind a field is wrong (RFC 7541, section 4.2), and h2 takes it where a frame begins.
+        let is_size = second.first().is_some_and(|first| (0x20..0x40).contains(first));
         let headers = [frame(1, 1, 1, first), frame(9, 4, 1, second)].concat();
         let bytes = [PREFACE, &headers].concat();
-        if model::read([&bytes[..]]).fault.is_some() {
+        if !is_size && model::read([&bytes[..]]).fault.is_some() {
             let heard = runtime().block_on(async { hear(served(false, BUFFER_BYTES), &bytes, bytes.len()).await });
             let last = heard.last().unwrap();
-            prop_assert_eq!((last.kind, last.code()), (GOAWAY, h2::Reason::PROTOCOL_ERROR));
+            // It ends the stream where it stops to decode for something else before.
+            prop_assert!([GOAWAY, RST_STREAM].contains(&last.kind), "{:?}", last);
+            prop_assert_eq!(last.code(), h2::Reason::PROTOCOL_ERROR);
         }
     }
 }

@@ -5,14 +5,17 @@ use std::net::IpAddr;
 /// One client: an IPv4 address, or an IPv6 network of 64 bits, within which a
 /// subscriber can take any address that he likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum ClientKey {
+pub enum ClientKey {
+    /// An address.
     V4(u32),
+    /// The first 64 bits of an address.
     V6(u64),
 }
 
 impl ClientKey {
     /// The client of an address; IPv4-mapped IPv6 is IPv4.
-    pub(crate) fn of(address: IpAddr) -> Self {
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(v4) => Self::V4(v4.to_bits()),
             IpAddr::V6(v6) => {
