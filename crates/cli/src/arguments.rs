@@ -7,6 +7,7 @@ use chat_api::{BotName, DocumentName, Language};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
+use crate::bans::{BansCommand, Period, Whom};
 use crate::places::Places;
 use crate::stores::StoreCommand;
 
@@ -50,6 +51,30 @@ pub(crate) enum Command {
         /// The conversation's id: 32 hexadecimal digits.
         conversation: String,
     },
+    /// Ban an address or a prefix, at once and on all ports.
+    Ban {
+        /// The address or the prefix, such as 192.0.2.1 or 2001:db8::/64.
+        address: Whom,
+        /// For how long: a number and s, m, h or d.
+        #[arg(long = "for", value_name = "TIME", default_value = "1d")]
+        period: Period,
+        /// Why, for others to read.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+    },
+    /// Lift every ban that holds for an address or for a part of a prefix.
+    Unban {
+        /// The address or the prefix.
+        address: Whom,
+    },
+    /// List the bans with their reason, evidence and the time left, or explain one.
+    #[command(args_conflicts_with_subcommands = true)]
+    Bans {
+        #[command(subcommand)]
+        command: Option<BansCommand>,
+    },
+    /// List what services and the journal told of lately that may be an attack.
+    Events,
     /// Check, describe, copy and restore encrypted stores, and change their keys.
     #[command(subcommand)]
     Store(StoreCommand),

@@ -16,6 +16,9 @@ pub enum Error {
     /// A bot of that name is there already.
     #[error("there is a bot {0} already ({1}); nothing was changed")]
     Exists(BotName, PathBuf),
+    /// Guard did not do it.
+    #[error(transparent)]
+    Guard(#[from] guard_api::Error),
     /// No such bot.
     #[error("there is no bot {0}; `casemate bot list` shows those that there are")]
     NoBot(BotName),

@@ -2,6 +2,7 @@
 //! services through the sockets that root may open; it holds no state.
 
 mod arguments;
+mod bans;
 mod bots;
 mod erase;
 mod error;
@@ -51,6 +52,14 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Error> {
         Command::Erase { bot, conversation } => {
             erase::conversation(bot, conversation, places, json).await
         }
+        Command::Ban {
+            address,
+            period,
+            reason,
+        } => bans::ban(*address, *period, reason, places, json).await,
+        Command::Unban { address } => bans::unban(*address, places, json).await,
+        Command::Bans { command } => bans::bans(command.as_ref(), places, json).await,
+        Command::Events => bans::events(places, json).await,
         Command::Store(command) => stores::run(command, places, json).await,
         Command::Completions { shell } => {
             let mut command = Arguments::command();

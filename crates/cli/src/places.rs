@@ -38,6 +38,10 @@ impl Places {
             .join(format!("run/casemate/chat-operator/{instance}.sock"))
     }
 
+    pub(crate) fn guard_socket(&self) -> PathBuf {
+        self.root.join(guard_api::SOCKET.trim_start_matches('/'))
+    }
+
     /// The instance's sealed key.
     pub(crate) fn key(&self, instance: &Instance) -> PathBuf {
         self.root
