@@ -45,8 +45,9 @@ rustPlatform.buildRustPackage {
   # position-independent all the same (static-pie). It is glibc's static form and not pkgsStatic's musl, so that it is
   # built by the compiler in the cache, keeps glibc's allocator, and is what the test machines run. As a flag for rustc,
   # the path leads to libc.a in the services' link and not in that of build scripts, which stay dynamic.
+  # Relocations are packed: they are memory of each service.
   # The cfg lets the cipher use AVX-512 where the processor has it, found out when it runs.
-  env.RUSTFLAGS = "-C target-feature=+crt-static -L native=${glibc.static}/lib --cfg chacha20_avx512";
+  env.RUSTFLAGS = "-C target-feature=+crt-static -L native=${glibc.static}/lib -C link-arg=-Wl,-z,pack-relative-relocs --cfg chacha20_avx512";
 
   # They run in a test machine, confined for real, which a build's sandbox has no room for: `cargo xtask test'.
   doCheck = false;

@@ -6,7 +6,9 @@
   "counter"
   "dialer"
   "fill"
+  "firewall"
   "gate"
+  "guard"
   "keys"
   "llm"
 ]

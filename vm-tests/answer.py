@@ -145,7 +145,7 @@ with subtest("a question that is asked while the gate is away is answered when i
     gate = "casemate-gate.socket casemate-gate.service"
     seen = browse(
         "--question", "How do I block an address?",
-        "--expect", "firewall",
+        "--expect", "casemate ban",
         "--source", "Bans and limits",
         "--first", f"systemctl stop {gate}; (sleep 3; systemctl start {gate}) >/dev/null 2>&1 &",
     )

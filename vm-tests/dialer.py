@@ -192,6 +192,8 @@ with subtest("no other unit has a network or an address family but Unix"):
         private = machine.get_unit_property(unit, "PrivateNetwork")
         if unit == "casemate-dialer.service":
             t.assertLessEqual(families, {"AF_UNIX", "AF_INET", "AF_INET6"}, unit)
+        elif unit == "casemate-firewall.service":
+            t.assertLessEqual(families, {"AF_UNIX", "AF_NETLINK"}, unit)
         else:
             t.assertLessEqual(families, {"AF_UNIX", "none"}, unit)
             t.assertEqual(private, "yes", unit)

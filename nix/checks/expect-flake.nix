@@ -93,6 +93,7 @@ perTest
     [
       "casemate"
       "casemate-test-tools"
+      "nftables"
       "openssl"
       "pebble"
     ]

@@ -98,7 +98,10 @@ let
       (that "/etc/${path} is a link, which leads nowhere in a service's root" (
         etc.${path}.mode == "0444"
       ))
-      (that "the unit of ${stem} is not shown ${shown}" (elem shown (units.shown stem)))
+      # Or its folder, where the service reads the file anew.
+      (that "the unit of ${stem} is not shown ${shown}" (
+        elem shown (units.shown stem) || elem (dirOf shown) (units.shown stem)
+      ))
     ]
   ) (attrNames etc);
 in
@@ -108,7 +111,9 @@ perFile
     "casemate/bots/shop.toml"
     "casemate/certs.toml"
     "casemate/dialer.toml"
+    "casemate/firewall.toml"
     "casemate/gate.toml"
+    "casemate/guard.toml"
     "casemate/llm.toml"
   ])
   (same "the bot's file" full.services.casemate.bots.shop bot)

@@ -121,7 +121,10 @@ perStem
   (same "users.groups, and what sysusers.d makes" (attrNames plain.users.groups) (
     sorted units.groupsMade
   ))
-  (none "groups that units name and nothing makes" (without units.groupsMade units.groupsNamed))
+  # systemd makes its own.
+  (none "groups that units name and nothing makes" (
+    without ([ "systemd-journal" ] ++ units.groupsMade) units.groupsNamed
+  ))
   (none "declared bots that keep running when their file changes" (
     filter (
       unit:

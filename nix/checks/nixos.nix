@@ -61,6 +61,7 @@ in
     environment.systemPackages = list types.package;
 
     networking.firewall.allowedTCPPorts = list types.port;
+    networking.firewall.allowedUDPPorts = list types.port;
 
     security.lsm = mkOption {
       type = types.listOf types.str;
@@ -89,6 +90,9 @@ in
         serviceConfig = sets types.raw;
       };
     };
+
+    services.openssh.enable = flag false;
+    services.openssh.settings = sets types.raw;
 
     # The test driver's (nixos/modules/virtualisation/qemu-vm.nix).
     virtualisation.memorySize = mkOption {

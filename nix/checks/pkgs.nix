@@ -61,6 +61,7 @@ let
         "makeWrapper"
         "nixfmt"
         "nixfmt-tree"
+        "nftables"
         "openssl"
         "pebble"
         "rustfmt"

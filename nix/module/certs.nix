@@ -34,6 +34,7 @@ in
   config = lib.mkIf (cfg.enable && cfg.certs.enable) {
     environment.etc."casemate/certs.toml" = toml.etc file;
     users.groups.casemate-tls = { };
+    users.groups.casemate-events = { };
     systemd.services.casemate-certs = dropIn.service [ file ] // dropIn.wanted "multi-user.target";
     systemd.timers.casemate-certs = dropIn.wanted "timers.target";
   };

@@ -19,7 +19,9 @@ in
     ./counter.nix
     ./dialer.nix
     ./fill.nix
+    ./firewall.nix
     ./gate.nix
+    ./guard.nix
     ./keys.nix
     ./llm.nix
   ];

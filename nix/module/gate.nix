@@ -106,6 +106,7 @@ in
       cfg.gate.httpPort
     ];
     users.groups.casemate-tls = { };
+    users.groups.casemate-events = { };
     systemd.services.casemate-gate =
       dropIn.service ([ file ] ++ authority) // dropIn.wanted "multi-user.target";
     systemd.sockets.casemate-gate = dropIn.wanted "sockets.target" // {
