@@ -12,6 +12,10 @@ use crate::program;
 /// (`nix/package.nix` has the same.)
 pub(crate) const RELEASE_CFG: &str = "--cfg chacha20_avx512";
 
+/// How the services' programs are linked: static, and with relocations in few bytes, which otherwise are some hundred
+/// kilobytes of memory of each. (`nix/package.nix` has the same.)
+const SERVICE_FLAGS: &str = "-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs";
+
 /// The crate whose programs only test machines get.
 const TEST_TOOLS: &str = "casemate-testkit";
 
@@ -95,10 +99,7 @@ impl Workspace {
             .arg(cargo())
             .args(["build", "--release", "--target", &target])
             // With --target the flags reach the services alone: build scripts and macros stay dynamic.
-            .env(
-                "RUSTFLAGS",
-                format!("-C target-feature=+crt-static {RELEASE_CFG}"),
-            )
+            .env("RUSTFLAGS", format!("{SERVICE_FLAGS} {RELEASE_CFG}"))
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .current_dir(&self.root);
         for package in packages {

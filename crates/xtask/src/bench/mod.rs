@@ -6,6 +6,7 @@ mod boot;
 mod booted;
 mod figure;
 mod gate;
+mod guard;
 mod load;
 mod provided;
 mod rounds;
@@ -22,7 +23,7 @@ use figure::Figure;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// The benchmark: `appliance` measures chat turns, memory and the boot of a booted appliance; `boot` a first boot;
-    /// `gate` the gate beside Debian's nginx; `store` the encrypted store beside redb, SQLite and SQLCipher
+    /// `gate` the gate beside Debian's nginx; `guard` bans beside Debian's fail2ban; `store` the encrypted store beside redb, SQLite and SQLCipher
     #[arg(default_value = BENCHES[0].name)]
     name: String,
     /// Print one JSON object instead of a table; it is the last line
@@ -71,6 +72,10 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "gate",
         run: gate::run,
+    },
+    Bench {
+        name: "guard",
+        run: guard::run,
     },
     Bench {
         name: "store",

@@ -25,22 +25,33 @@ const APPLIANCE: &[&str] = &[
 /// What a machine with a kernel of its own has besides.
 const VIRTUAL: &[&str] = &["initramfs-tools", "linux-image-cloud-amd64", "zstd"];
 
-/// What a machine that runs tests has besides.
+/// What a machine that runs tests has besides. A test that is about SSH starts its server, which is masked.
 const TESTS: &[&str] = &[
     "chromium",
     "chromium-driver",
     "curl",
     "debian-faq",
+    "nftables",
     "nix-bin",
+    "openssh-server",
     "pebble",
     "procps",
     "python3",
     "python3-selenium",
 ];
 
-/// What is measured beside the appliance. Its own unit is masked: it would take the gate's ports.
-const BESIDE: &[&str] = &["nginx-light", "openssl"];
-const BESIDE_MASKED: &[&str] = &["nginx.service"];
+const TESTS_MASKED: &[&str] = &["nftables.service", "ssh.service", "ssh.socket"];
+
+/// What is measured beside the appliance. Units of their own are masked: they would take the gate's ports, or look at
+/// another's log.
+const BESIDE: &[&str] = &[
+    "fail2ban",
+    "nftables",
+    "nginx-light",
+    "openssl",
+    "python3-systemd",
+];
+const BESIDE_MASKED: &[&str] = &["fail2ban.service", "nftables.service", "nginx.service"];
 
 /// What a base is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +84,15 @@ impl Purpose {
             Self::Beside => &[APPLIANCE, BESIDE],
         };
         lists.concat()
+    }
+
+    /// Units that are not to start by themselves.
+    const fn masked(self) -> &'static [&'static str] {
+        match self {
+            Self::Container | Self::VirtualMachine => &[],
+            Self::Tests => TESTS_MASKED,
+            Self::Beside => BESIDE_MASKED,
+        }
     }
 
     fn has_kernel(self) -> bool {
@@ -147,7 +167,8 @@ pub(crate) fn base(purpose: Purpose) -> Outcome<PathBuf> {
 fn fingerprint(purpose: Purpose) -> String {
     let mut fingerprint = Fingerprint::default()
         .add(SUITE)
-        .add(purpose.packages().join(" "));
+        .add(purpose.packages().join(" "))
+        .add(purpose.masked().join(" "));
     if purpose.has_kernel() {
         fingerprint = fingerprint
             .add(GUEST_UNITS.join(" "))
@@ -190,10 +211,10 @@ fn make(purpose: Purpose, target: &Path) -> Outcome<()> {
             GUEST_MASKED.join(" ")
         ));
     }
-    if purpose == Purpose::Beside {
+    if !purpose.masked().is_empty() {
         command.arg(format!(
             "--customize-hook=chroot \"$1\" systemctl --quiet mask {}",
-            BESIDE_MASKED.join(" ")
+            purpose.masked().join(" ")
         ));
     }
     note(&format!(

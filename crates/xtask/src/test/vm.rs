@@ -1,9 +1,9 @@
 //! The VM tests: each script on a fresh machine, under each way of booting that it names.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::Context;
@@ -177,7 +177,11 @@ fn one(context: &Context, assembled: &Assembled, script: &Path, way: Way) -> Out
         .env("PYTHONPATH", context.workspace.root().join("vm-tests"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let log = instance.dir().join("test.log");
-    let passed = followed(&mut command, &log)?;
+    let mut kept = File::create(&log).during("the test's log could not be made")?;
+    let passed = program::follow(&mut command, |line| {
+        println!("  {line}");
+        writeln!(kept, "{line}").during("the test's log could not be written")
+    })?;
     let time: Duration = started.elapsed();
     if passed {
         instance.forget()?;
@@ -202,24 +206,6 @@ fn complaint(log: &Path) -> Outcome<String> {
     let first = text.lines().position(|line| line.starts_with(COMPLAINS));
     let lines = text.lines().skip(first.unwrap_or_default());
     Ok(lines.take(COMPLAINT_LINES).collect::<Vec<_>>().join("\n"))
-}
-
-/// Runs a program, showing and keeping what it says.
-fn followed(command: &mut Command, log: &Path) -> Outcome<bool> {
-    let mut log = File::create(log).during("the test's log could not be made")?;
-    let (reader, writer) = std::io::pipe().during("no pipe")?;
-    let other = writer.try_clone().during("no pipe")?;
-    command.stdin(Stdio::null()).stdout(writer).stderr(other);
-    let mut child = command.spawn().during("the test could not be started")?;
-    // The command holds the pipe's other end too; without letting go of it the pipe would never end.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    for line in BufReader::new(reader).split(b'\n').map_while(Result::ok) {
-        let line = String::from_utf8_lossy(&line);
-        println!("  {line}");
-        writeln!(log, "{line}").during("the test's log could not be written")?;
-    }
-    let status = child.wait().during("the test could not be waited for")?;
-    Ok(status.success())
 }
 
 #[cfg(test)]
@@ -247,18 +233,5 @@ mod tests {
         assert_eq!(complaint(&log).unwrap(), "!!! Test \"x\" failed\nwhy");
         std::fs::write(&log, "line\n".repeat(1000)).unwrap();
         assert_eq!(complaint(&log).unwrap().lines().count(), COMPLAINT_LINES);
-    }
-
-    #[test]
-    fn what_a_test_says_is_kept_and_its_failure_noticed() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        let mut good = Command::new("sh");
-        good.args(["-c", "echo out; echo err >&2"]);
-        assert!(followed(&mut good, &log).unwrap());
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "out\nerr\n");
-        let mut bad = Command::new("sh");
-        bad.args(["-c", "exit 1"]);
-        assert!(!followed(&mut bad, &log).unwrap());
     }
 }

@@ -37,6 +37,10 @@ const OPERATES: &[(&str, &str)] = &[("fill", "chat")];
 /// The group of operators.
 const OPERATOR_GROUP: &str = "casemate-operator";
 
+/// The group of those who may tell of security events, and who listens to them.
+const EVENTS_GROUP: &str = "casemate-events";
+const HEARS_EVENTS: &str = "guard";
+
 /// What only development may use.
 const DEVELOPMENT: &[&str] = &["testkit", "xtask"];
 
@@ -156,6 +160,15 @@ pub(super) fn grants(tree: &Tree) -> Vec<Finding> {
                     )
                 } else {
                     format!("grants {OPERATOR_GROUP}, but crates/{name} is no operator")
+                };
+                findings.push(Finding::new(&prefix, text));
+            }
+            let tells = needs.normal.contains("event") && name != HEARS_EVENTS;
+            if tells != groups.contains(EVENTS_GROUP) {
+                let text = if tells {
+                    format!("does not grant {EVENTS_GROUP}, but crates/{name} tells of events")
+                } else {
+                    format!("grants {EVENTS_GROUP}, but crates/{name} tells of no events")
                 };
                 findings.push(Finding::new(&prefix, text));
             }
@@ -304,6 +317,26 @@ mod tests {
             )],
         );
         assert!(found[0].contains("grants casemate-to-llm"), "{found:?}");
+    }
+
+    #[test]
+    fn who_tells_of_events_is_in_their_group() {
+        let unit = "systemd/casemate-certs.service.d/50-grant.conf";
+        let certs = (
+            "crates/certs/Cargo.toml",
+            "[dependencies]\nevent.workspace = true",
+        );
+        let event = ("crates/event/Cargo.toml", "");
+        let group = "SupplementaryGroups=casemate-events";
+        assert_eq!(texts(grants, &[certs, event, (unit, group)]), [""; 0]);
+        let found = texts(grants, &[certs, event, (unit, "")]);
+        assert!(
+            found[0].contains("does not grant casemate-events"),
+            "{found:?}"
+        );
+        let quiet = ("crates/certs/Cargo.toml", "");
+        let found = texts(grants, &[quiet, event, (unit, group)]);
+        assert!(found[0].contains("tells of no events"), "{found:?}");
     }
 
     #[test]
