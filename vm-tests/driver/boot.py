@@ -12,6 +12,9 @@ from .errors import MachineError
 # Seconds that the whole machine may take to be gone once it was told to.
 STOP_SECONDS = 120
 
+# Seconds that what an ended machine said last may take to be read.
+LAST_WORDS_SECONDS = 5
+
 
 class Boot:
     """Starts, orders and ends a machine; collects its events and its console."""
@@ -22,6 +25,7 @@ class Boot:
         self.process: subprocess.Popen[str] | None = None
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._lines: list[str] = []
+        self._collectors: list[threading.Thread] = []
 
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -38,8 +42,12 @@ class Boot:
             errors="replace",
             start_new_session=True,
         )
-        for target in (self._collect_events, self._collect_console):
-            threading.Thread(target=target, args=(self.process,), daemon=True).start()
+        self._collectors = [
+            threading.Thread(target=target, args=(self.process,), daemon=True)
+            for target in (self._collect_events, self._collect_console)
+        ]
+        for collector in self._collectors:
+            collector.start()
 
     def _collect_events(self, process: subprocess.Popen[str]) -> None:
         events = self._events
@@ -89,6 +97,8 @@ class Boot:
             self.process.wait(timeout)
             self.process.stdin.close()
             self.process = None
+            for collector in self._collectors:
+                collector.join(LAST_WORDS_SECONDS)
 
     def end(self) -> None:
         """Ends the machine whatever state it is in; the boot process frees everything before it goes."""

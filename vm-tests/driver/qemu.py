@@ -15,6 +15,10 @@ from .nspawn import pack
 # Seconds until the guest's shell speaks; software emulation on a busy machine is slow.
 BOOT_SECONDS = 600
 
+# Times that a guest is booted again whose kernel fell over by itself before the shell was ready: on software emulation
+# with more than one processor QEMU may run the half-written instruction of a kernel that patches itself as it boots.
+EMULATION_RETRIES = 2
+
 # What the guest's backdoor.service says when its shell is ready.
 GREETING = b"Spawning backdoor root shell...\n"
 
@@ -26,30 +30,59 @@ CHUNK_BYTES = 48 * 1024
 OUTPUT = "/run/backdoor-output"
 
 
+def fell_over_by_itself(console: list[str]) -> bool:
+    """Whether a guest's kernel panicked in its own boot or idle task, so for nothing that a process did."""
+    panic = next((at for at, line in enumerate(console) if "Kernel panic - not syncing" in line), 0)
+    tasks = [line.split(" Comm: ", 1)[1] for line in console[:panic] if " Comm: " in line]
+    return bool(tasks) and all(task.startswith("swapper/") for task in tasks)
+
+
+class GuestEnded(MachineError):
+    """The guest was off before its shell was ready."""
+
+
 class QemuMachine(Machine):
     """A guest with a kernel of its own."""
 
     shell: socket.socket | None = None
     monitor: str = ""
+    accelerator: str = ""
+    allow_reboot: bool = False
 
     def connect(self) -> None:
         if self.connected and self.boot.running():
             return
         with self.nested("waiting for the machine to finish booting"):
-            if not self.boot.running() or self.shell is None:
-                self.start()
-                console = self.boot.event("console", BOOT_SECONDS)
-                self.monitor = console["monitor"]
-                self.shell = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                self.shell.connect(console["shell"])
-                self.log(f"QEMU runs with -accel {console['accelerator']}")
-            self._await_greeting()
+            for left in reversed(range(EMULATION_RETRIES + 1)):
+                try:
+                    self._open_shell()
+                    self._await_greeting()
+                    break
+                except GuestEnded:
+                    self.wait_for_shutdown()
+                    if not (left and self.accelerator == "tcg" and fell_over_by_itself(self.boot.console_lines())):
+                        raise
+                    self.log(f"THE EMULATED KERNEL FELL OVER BY ITSELF; booting again ({left} left)")
+                    self.start(self.allow_reboot)
             self.connected = True
 
+    def _open_shell(self) -> None:
+        if self.boot.running() and self.shell is not None:
+            return
+        self.start()
+        console = self.boot.event("console", BOOT_SECONDS)
+        self.monitor = console["monitor"]
+        self.accelerator = console["accelerator"]
+        self.shell = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.shell.connect(console["shell"])
+        self.log(f"QEMU runs with -accel {self.accelerator}")
+
     def start(self, allow_reboot: bool = False) -> None:
-        if not self.boot.running() and self.shell is not None:
-            self.shell.close()
-            self.shell = None
+        if not self.boot.running():
+            self.allow_reboot = allow_reboot
+            if self.shell is not None:
+                self.shell.close()
+                self.shell = None
         super().start(allow_reboot)
 
     def _await_greeting(self) -> None:
@@ -65,7 +98,7 @@ class QemuMachine(Machine):
                 raise MachineError(f"the guest's shell was silent for {BOOT_SECONDS} s:\n{said}") from None
             if not chunk:
                 said = "\n".join(self.boot.console_lines()[-20:])
-                raise MachineError(f"the guest ended before its shell was ready:\n{said}")
+                raise GuestEnded(f"the guest ended before its shell was ready:\n{said}")
             heard += chunk
         self.shell.settimeout(None)
 

@@ -14,6 +14,7 @@ from .errors import MachineError, RequestedAssertionFailed
 from .logger import Logger
 from .machine import Machine, properties, retry, shell_line
 from .nspawn import pack
+from .qemu import EMULATION_RETRIES, GREETING, GuestEnded, QemuMachine
 
 
 class Silent(Logger):
@@ -148,6 +149,75 @@ class Booting(unittest.TestCase):
         boot.start(False)
         boot.end()
         self.assertFalse(boot.running())
+
+
+class EarlyPanics(unittest.TestCase):
+    """Guests whose kernel falls over, played by a script that answers as `xtask boot` does."""
+
+    PANIC = (
+        "[    1.4] CPU: 1 UID: 0 PID: 0 Comm: swapper/1 Not tainted 6.12\n"
+        "[    1.4] Kernel panic - not syncing: Fatal exception"
+    )
+
+    def machine(self, accelerator: str, falls: int, console: str = PANIC) -> QemuMachine:
+        """A guest that greets at the boot after `falls` that end as `console` says."""
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        play = self.directory / "play.py"
+        play.write_text(f"""if True:
+            import json, pathlib, socket, sys
+            boots = pathlib.Path({str(self.directory / "boots")!r})
+            with boots.open("a") as log:
+                print(*sys.argv[1:], file=log)
+            number = len(boots.read_text().split(chr(10))) - 1
+            shell = socket.socket(socket.AF_UNIX)
+            path = f"{self.directory}/shell-{{number}}"
+            shell.bind(path)
+            shell.listen()
+            event = dict(event="console", monitor="", accelerator={accelerator!r}, shell=path)
+            print(json.dumps(event), flush=True)
+            guest, _ = shell.accept()
+            if number <= {falls}:
+                print({console!r}, file=sys.stderr)
+            else:
+                guest.sendall({GREETING!r})
+                sys.stdin.readline()
+        """)
+        boot = Boot(["python3", str(play)], self.directory / "console")
+        machine = QemuMachine(boot, Silent(), self.directory)
+        self.addCleanup(lambda: machine.shell and machine.shell.close())
+        self.addCleanup(machine.release)
+        return machine
+
+    def boots(self) -> list[str]:
+        return (self.directory / "boots").read_text().splitlines()
+
+    def test_an_emulated_kernel_that_fell_over_is_booted_again_as_it_was(self) -> None:
+        machine = self.machine("tcg", falls=EMULATION_RETRIES)
+        machine.start(allow_reboot=True)
+        machine.connect()
+        self.assertTrue(machine.is_up())
+        self.assertEqual(self.boots(), ["--allow-reboot"] * (EMULATION_RETRIES + 1))
+
+    def test_one_that_always_falls_over_is_a_failure(self) -> None:
+        machine = self.machine("tcg", falls=EMULATION_RETRIES + 1)
+        with self.assertRaisesRegex(GuestEnded, "Kernel panic"):
+            machine.connect()
+        self.assertEqual(len(self.boots()), EMULATION_RETRIES + 1)
+
+    def test_no_other_end_is_tried_again(self) -> None:
+        for accelerator, console in (
+            ("kvm", self.PANIC),
+            ("tcg", "[    1.4] reboot: Power down"),
+            ("tcg", self.PANIC.replace("swapper/1", "firewall")),
+            ("tcg", "[    1.4] Kernel panic - not syncing: VFS: Unable to mount root fs"),
+        ):
+            with self.subTest(accelerator=accelerator, console=console):
+                machine = self.machine(accelerator, 1, console)
+                with self.assertRaises(GuestEnded):
+                    machine.connect()
+                self.assertEqual(len(self.boots()), 1)
 
 
 class Copies(unittest.TestCase):
