@@ -107,7 +107,9 @@ def network() -> None:
         "ip netns add outside; ip link add way type veth peer name way netns outside;"
         f"ip address add {SERVER}/8 dev way; ip link set way up; ip netns exec outside ip link set way up;"
         "ip netns exec outside ip link set lo up;"
-        f"ip netns exec outside ip route add local 45.1.0.0/16 dev lo; ip netns exec outside ip address add 45.0.0.2/8 dev way"
+        f"ip netns exec outside ip route add local 45.1.0.0/16 dev lo; ip netns exec outside ip address add 45.0.0.2/8 dev way;"
+        # One neighbour for all attackers: the kernel's table of neighbours holds 1024, and drops what is for one more.
+        "ip route add 45.1.0.0/16 via 45.0.0.2 dev way"
     )
 
 
